@@ -1,0 +1,50 @@
+import type { Clock } from './clock.js';
+import { systemClock } from './clock.js';
+
+/**
+ * Waits `ms`, or less when the signal aborts first. Never rejects: the caller looks at `signal.aborted`.
+ */
+export function sleep(ms: number, signal?: AbortSignal, clock: Clock = systemClock): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Resolves when the signal aborts (at once when it has). */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/**
+ * The value of `work`, or a rejection made by `onTimeout` when it takes longer than `ms`.
+ * The work itself is not cancelled; whoever started it closes what it holds.
+ */
+export async function withTimeout<T>(
+  work: Promise<T>,
+  ms: number,
+  onTimeout: () => Error,
+  clock: Clock = systemClock,
+): Promise<T> {
+  let cancel = () => {};
+  const timeout = new Promise<never>((_, reject) => {
+    cancel = clock.after(ms, () => reject(onTimeout()));
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What the pipeline reports. All methods are cheap enough for the hot path when called per batch, none throws.
+ * Table and topic are labels: the adapter bounds their number.
+ */
+export interface Metrics {
+  published(topic: string, table: string, count: number): void;
+  filtered(table: string, count: number): void;
+  problem(kind: 'parse' | 'publish' | 'ack'): void;
+  /** Seconds from commit to acknowledgement, once per settled batch (its oldest event). */
+  commitToAck(seconds: number): void;
+  inFlight(events: number, bytes: number): void;
+  publishAttempts(count: number): void;
+  publishRetries(count: number): void;
+  reconnect(side: 'database' | 'broker'): void;
+  confirmed(lsn: bigint): void;
+  lag(bytes: number, seconds: number): void;
+  state(state: string): void;
+  slot(retainedBytes: number, walStatus: string): void;
+}
+
+/** Metrics that go nowhere; for tests and tools. */
+export const noMetrics: Metrics = {
+  published: () => undefined,
+  filtered: () => undefined,
+  problem: () => undefined,
+  commitToAck: () => undefined,
+  inFlight: () => undefined,
+  publishAttempts: () => undefined,
+  publishRetries: () => undefined,
+  reconnect: () => undefined,
+  confirmed: () => undefined,
+  lag: () => undefined,
+  state: () => undefined,
+  slot: () => undefined,
+};
