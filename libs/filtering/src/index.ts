@@ -1,0 +1,2 @@
+export { RelationFilter, type FilterRules, type RelationDecision } from './relation-filter.js';
+export { TopicRouter, type TopicRules } from './topic-router.js';
