@@ -4,6 +4,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const fromSource = {
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
+  // The environment of global set-up, which takes neither of the above.
+  environments: { __vitest__: { resolve: { conditions: ['source', 'node'] } } },
 };
 
 /** Suites with commands of their own: too long for every run. */

@@ -1,2 +1,13 @@
-/** Makes sure that the servers the tests run against are installed. */
-export default function setup(): void {}
+import { embeddedPostgresBinaries, NATIVE_TREE_VARIABLE } from '../../apps/wal-listener/src/demo/embedded-postgres.js';
+import { serverAccount } from '../../apps/wal-listener/src/demo/server-account.js';
+import { dirname } from 'node:path';
+import { installMissingPackages } from './install-packages.js';
+
+/** Makes sure, once per run, that the servers the tests run against are installed and can be started. */
+export default async function setup(): Promise<() => Promise<void>> {
+  installMissingPackages();
+  // Below a folder that the server's account cannot enter the programs are copied: once for all test files.
+  const binaries = await embeddedPostgresBinaries(serverAccount());
+  process.env[NATIVE_TREE_VARIABLE] = dirname(binaries.binDir);
+  return () => binaries.remove();
+}

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { sleep } from '#lib/kernel';
+import { freePort } from './free-port.js';
 import { type PostgresBinaries, temporaryRoot } from './embedded-postgres.js';
 import { isAlive, killTree, pauseThread, sendSignal, signalTree } from './process-tree.js';
 import type { ServerAccount } from './server-account.js';
@@ -257,14 +257,4 @@ function privileges(account: ServerAccount | undefined): string[] {
 async function exitCode(child: ChildProcess): Promise<string | number> {
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   return code ?? signal ?? 'unknown';
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { installedBinDir } from './postgres.js';
+
+/** A program of the tests that comes from Debian. */
+interface Requirement {
+  readonly package: string;
+  /** The variable whose address can stand in, for the tests that leave the server alone. */
+  readonly variable: string;
+  found(): boolean;
+}
+
+const REQUIREMENTS: readonly Requirement[] = [
+  {
+    package: 'postgresql-15',
+    variable: 'TEST_POSTGRES_15_URL',
+    found: () => installedBinDir(15) !== undefined,
+  },
+  {
+    package: 'nats-server',
+    variable: 'TEST_NATS_URL',
+    found: () => onPath('nats-server'),
+  },
+];
+
+/** Forbids a package's scripts to start servers (invoke-rc.d asks it). */
+const POLICY_FILE = '/usr/sbin/policy-rc.d';
+
+/**
+ * Installs with apt what the tests need and this machine lacks, when it may (root on Debian). Elsewhere an address in
+ * the requirement's variable will do; without one throws an error that says what to install.
+ */
+export function installMissingPackages(): void {
+  const missing = REQUIREMENTS.filter((requirement) => !requirement.found());
+  if (missing.length === 0) return;
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    aptInstall(missing.map((requirement) => requirement.package));
+  }
+  const lacking = missing.filter(
+    (requirement) => !requirement.found() && (process.env[requirement.variable] ?? '') === '',
+  );
+  if (lacking.length === 0) return;
+  const packages = lacking.map((requirement) => requirement.package).join(' ');
+  const variables = lacking.map((requirement) => requirement.variable).join(', ');
+  throw new Error(
+    `The tests run against real servers, and these are missing: ${packages}.\n` +
+      `Install them:  apt-get update && apt-get install -y --no-install-recommends ${packages}\n` +
+      `or give addresses of servers the tests may write to: ${variables} (tests that stop a server fail then).`,
+  );
+}
+
+function aptInstall(packages: readonly string[]): void {
+  process.stdout.write(`Installing ${packages.join(', ')} with apt-get …\n`);
+  const ownPolicy = !existsSync(POLICY_FILE);
+  // Installing a server would start it, on a port that somebody else may want.
+  if (ownPolicy) writeFileSync(POLICY_FILE, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    apt(['update', '-q']);
+    apt(['install', '-y', '-q', '--no-install-recommends', ...packages]);
+  } finally {
+    if (ownPolicy) rmSync(POLICY_FILE, { force: true });
+  }
+}
+
+function apt(args: readonly string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  try {
+    // Another test run may be installing: wait for its lock.
+    execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    process.stderr.write(`apt-get ${args.join(' ')} failed:\n${output}\n`);
+  }
+}
+
+function onPath(program: string): boolean {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin', '/usr/bin'];
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
