@@ -54,5 +54,5 @@ export const ID_LENGTH = 36;
 
 /** The event's id, read from its body. */
 export function eventId(event: OutgoingEvent): string {
-  return event.slab.latin1Slice(event.start + ID_OFFSET, event.start + ID_OFFSET + ID_LENGTH);
+  return event.slab.toString('latin1', event.start + ID_OFFSET, event.start + ID_OFFSET + ID_LENGTH);
 }
