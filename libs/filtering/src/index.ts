@@ -1,2 +1,3 @@
+export { FilteringModule } from './filtering.module.js';
 export { RelationFilter, type FilterRules, type RelationDecision } from './relation-filter.js';
 export { TopicRouter, type TopicRules } from './topic-router.js';

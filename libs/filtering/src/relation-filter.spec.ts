@@ -26,7 +26,12 @@ describe('RelationFilter', () => {
   });
 
   it('joins the actions of all entries that match', () => {
-    const rules = filter({ filterTables: new Map([['users', ['insert']], ['/^public\\./', ['delete']]] as never) });
+    const rules = filter({
+      filterTables: new Map([
+        ['users', ['insert']],
+        ['/^public\\./', ['delete']],
+      ] as never),
+    });
     expect(rules.decide('public', 'users')).toEqual({ ...none, insert: true, delete: true, any: true });
   });
 

@@ -12,7 +12,10 @@ const retry = (cause: string, remedy: string): ErrorCodeEntry => ({ retriable: t
 /** Every error the service can name: the operator's manual in code. */
 export const ERROR_CODES = {
   // The process
-  CONFIG_INVALID: fatal('The configuration has faults.', 'Mend every fault listed; docs/configuration.md has all keys.'),
+  CONFIG_INVALID: fatal(
+    'The configuration has faults.',
+    'Mend every fault listed; docs/configuration.md has all keys.',
+  ),
   USAGE: fatal('The command line was not understood.', 'See wal-listener --help.'),
   INTERNAL: fatal('A defect in wal-listener.', 'Report it with the log line; the slot keeps everything unpublished.'),
 

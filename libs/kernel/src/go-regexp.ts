@@ -9,7 +9,8 @@ const UNICODE_MODE_ESCAPES = '^$\\.*+?()[]{}|/';
  * translated; what JavaScript cannot express, or would read as something else (`\z`, `[[:alpha:]]`), throws SyntaxError.
  */
 export function compileGoRegexp(pattern: string, flags = ''): RegExp {
-  if (/\[\[:\^?\w+:\]/.test(pattern)) throw new SyntaxError('classes such as [[:alpha:]] are not supported; use \\p{L}');
+  if (/\[\[:\^?\w+:\]/.test(pattern))
+    throw new SyntaxError('classes such as [[:alpha:]] are not supported; use \\p{L}');
   let source = pattern;
   let allFlags = `u${flags}`;
   const inline = INLINE_FLAGS.exec(source);

@@ -1,4 +1,4 @@
-export { aborted, sleep, withTimeout } from './abort.js';
+export { aborted, deferred, sleep, withTimeout, type Deferred } from './abort.js';
 export { AppError, toAppError, type AppErrorOptions, type ErrorFacts } from './app-error.js';
 export { Backoff } from './backoff.js';
 export { systemClock, type CancelTimer, type Clock } from './clock.js';
@@ -6,3 +6,4 @@ export { ERROR_CODES, type ErrorCode, type ErrorCodeEntry } from './error-codes.
 export { compileGoRegexp, regexpKey, replaceAllGo } from './go-regexp.js';
 export { silentLogger, type LogFields, type Logger } from './logger.js';
 export { noMetrics, type Metrics } from './metrics.js';
+export { CLOCK, LOGGER, METRICS } from './tokens.js';

@@ -13,7 +13,10 @@ export interface Metrics {
   publishRetries(count: number): void;
   reconnect(side: 'database' | 'broker'): void;
   confirmed(lsn: bigint): void;
-  lag(bytes: number, seconds: number): void;
+  /** Age of the oldest transaction that is not durable; 0 when there is none. */
+  lagSeconds(seconds: number): void;
+  /** WAL between the confirmed position and the end of what the server wrote. */
+  lagBytes(bytes: number): void;
   state(state: string): void;
   slot(retainedBytes: number, walStatus: string): void;
 }
@@ -29,7 +32,8 @@ export const noMetrics: Metrics = {
   publishRetries: () => undefined,
   reconnect: () => undefined,
   confirmed: () => undefined,
-  lag: () => undefined,
+  lagSeconds: () => undefined,
+  lagBytes: () => undefined,
   state: () => undefined,
   slot: () => undefined,
 };

@@ -1,0 +1,83 @@
+import type { RequestListener } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { loadConfig, type AppConfig } from '#lib/config';
+import { AppError, toAppError, type Logger } from '#lib/kernel';
+import { createLogger, NestLogger } from '#lib/observability';
+import { PipelineHost } from '#lib/pipeline';
+import { AppModule } from '../app.module.js';
+import { closeAll, listenOn, type ListenAddress } from '../http-ports.js';
+import { version } from '../version.js';
+
+/**
+ * Runs the service until a signal stops it (0) or something fatal happens (1).
+ * @throws AppError CONFIG_INVALID
+ */
+export async function run(configPath: string | undefined): Promise<number> {
+  const { config, warnings, debug } = loadConfig({ configPath });
+  const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
+  for (const line of debug) logger.debug(line);
+  for (const line of warnings) logger.warn(line);
+  logger.info('starting', { version: version(), slot: config.listener.slotName, publisher: config.publisher.type });
+  const error = await serve(config, logger);
+  if (error === undefined) return 0;
+  const stack = error.code === 'INTERNAL' ? (error.cause as Error | undefined)?.stack : undefined;
+  logger.error(error.message, { code: error.code, ...error.facts, remedy: error.remedy, stack });
+  return 1;
+}
+
+async function serve(config: AppConfig, logger: Logger): Promise<AppError | undefined> {
+  const app = await NestFactory.create(AppModule.register(config, logger), {
+    abortOnError: false,
+    logger: new NestLogger(logger),
+  });
+  app.enableShutdownHooks([]);
+  await app.init();
+  const host = app.get(PipelineHost);
+  const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(config));
+  const broken = failOnUnhandled(logger);
+  const removeHandlers = onSignals(logger, () => void app.close());
+  const error = await Promise.race([host.finished, broken]);
+  await app.close();
+  closeAll(servers);
+  removeHandlers();
+  return error;
+}
+
+function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
+  const addresses: ListenAddress[] = [];
+  if (listener.serverPort !== undefined) addresses.push({ host: undefined, port: listener.serverPort });
+  if (monitoring.promAddr !== undefined) addresses.push(monitoring.promAddr);
+  return addresses;
+}
+
+/** The first signal stops in good order, the second ends the process at once. */
+function onSignals(logger: Logger, stop: () => void): () => void {
+  let asked = false;
+  const handler = (signal: NodeJS.Signals) => {
+    if (asked) {
+      logger.warn('second signal: ending at once', { signal });
+      process.exit(1);
+    }
+    asked = true;
+    logger.info('stopping', { signal });
+    stop();
+  };
+  const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
+  for (const signal of signals) process.on(signal, handler);
+  return () => {
+    for (const signal of signals) process.off(signal, handler);
+  };
+}
+
+/** An error nobody handled is a defect: the process cannot know what state it is in, so it ends, loudly. */
+function failOnUnhandled(logger: Logger): Promise<AppError> {
+  return new Promise((resolve) => {
+    const fail = (thrown: unknown) => {
+      const error = toAppError(thrown);
+      logger.error('unhandled error', { error: error.message });
+      resolve(new AppError('INTERNAL', error.message, { cause: thrown }));
+    };
+    process.on('uncaughtException', fail);
+    process.on('unhandledRejection', fail);
+  });
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { toAppError } from '#lib/kernel';
+import { HELP, parseCommandLine, type Invocation } from './cli.js';
+import { version } from './version.js';
+
+const EXIT_FATAL = 1;
+const EXIT_USAGE = 2;
+
+/** Each command is loaded only when asked for: help needs no broker client. */
+async function execute(invocation: Invocation): Promise<number> {
+  switch (invocation.command) {
+    case 'help':
+      process.stdout.write(HELP);
+      return 0;
+    case 'version':
+      process.stdout.write(`wal-listener ${version()}\n`);
+      return 0;
+    case 'run':
+      return (await import('./commands/run.js')).run(invocation.configPath);
+    case 'check':
+      return (await import('./commands/check.js')).check(invocation.configPath, invocation.json);
+    case 'demo':
+      return (await import('./commands/demo.js')).runDemo({ once: invocation.once });
+  }
+}
+
+try {
+  process.exitCode = await execute(parseCommandLine(process.argv.slice(2)));
+} catch (thrown) {
+  const error = toAppError(thrown);
+  process.stderr.write(`wal-listener: ${error.code}: ${error.message}\n  remedy: ${error.remedy}\n`);
+  if (error.code === 'INTERNAL' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? ''}\n`);
+  process.exitCode = error.code === 'USAGE' || error.code === 'CONFIG_INVALID' ? EXIT_USAGE : EXIT_FATAL;
+}
+// Nothing that is still open (a pooled socket, a timer of a client library) may keep the process alive.
+process.exit();

@@ -1,0 +1,3 @@
+export { NestLogger } from './nest-logger.js';
+export { ObservabilityModule } from './observability.module.js';
+export { createLogger, type LogOptions } from './pino-logger.js';

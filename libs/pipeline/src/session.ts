@@ -1,0 +1,248 @@
+import type { OutgoingEvent } from '#lib/events';
+import { AppError, deferred, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import type { Publisher, PublisherListener } from '#lib/publishing';
+import type { ChangeStream, FrameSink } from '#lib/replication';
+import type { AckTracker } from './ack-tracker.js';
+import type { PipelineState } from './pipeline-state.js';
+import { PublishedRuns } from './published-runs.js';
+import type { Pump } from './pump.js';
+
+export interface SessionLimits {
+  readonly maxInFlightEvents: number;
+  readonly maxInFlightBytes: number;
+  /** Back-pressure longer than this ends the session: a paused walsender blocks the server's shutdown. */
+  readonly maxPauseMs: number;
+  /** When this process stood still for longer, another may have taken the slot over: publish nothing more. */
+  readonly staleAfterMs: number;
+  readonly refreshMs: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+export interface SessionParts {
+  readonly stream: ChangeStream;
+  readonly publisher: Publisher;
+  readonly pump: Pump;
+  readonly tracker: AckTracker;
+  readonly state: PipelineState;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+const BEAT_MS = 1000;
+/** Reading goes on when the window has shrunk to this part of its limit. */
+const LOW_MARK = 0.75;
+/** Part of the shutdown deadline that is kept for closing the replication connection properly. */
+const CLOSING_SHARE = 0.2;
+
+/**
+ * One attempt from the first frame to the end: hands gathered events to the publisher, acknowledgements to the tracker,
+ * the tracker's answer to PostgreSQL, and closes the valve when too much is in flight.
+ */
+export class Session implements FrameSink, PublisherListener {
+  private readonly runs: PublishedRuns;
+  private readonly failure = deferred<never>();
+  private confirmed: bigint | undefined;
+  private pausedSinceMs: number | undefined;
+  private lastBeatMs: number;
+  private ended = false;
+  private drained: (() => void) | undefined;
+
+  constructor(
+    private readonly parts: SessionParts,
+    private readonly limits: SessionLimits,
+  ) {
+    this.runs = new PublishedRuns(parts.metrics);
+    this.lastBeatMs = parts.clock.now();
+    this.failure.promise.catch(() => undefined);
+  }
+
+  /** The highest LSN confirmed in this session; undefined before the first. */
+  get confirmedLsn(): bigint | undefined {
+    return this.confirmed;
+  }
+
+  /**
+   * Streams until the signal aborts (then drains, confirms, closes and resolves) or something fails (then rejects).
+   * @throws AppError
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { stream, state, tracker } = this.parts;
+    const stopRequested = deferred<void>();
+    const onAbort = () => stopRequested.resolve();
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    state.watch(() => tracker.windowEvents > 0);
+    const beat = setInterval(() => this.beat(), BEAT_MS);
+    const refresh = setInterval(() => void this.checkHealth(), this.limits.refreshMs);
+    try {
+      stream.start(this);
+      await Promise.race([stream.closed.then(endedUnasked), this.failure.promise, stopRequested.promise]);
+      await this.stop();
+    } finally {
+      this.ended = true;
+      clearInterval(beat);
+      clearInterval(refresh);
+      signal.removeEventListener('abort', onAbort);
+      state.watch(() => false);
+    }
+  }
+
+  message(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
+    return this.parts.pump.message(buffer, start, end);
+  }
+
+  keepalive(walEnd: bigint): void {
+    this.parts.tracker.keepalive(walEnd);
+    this.confirm();
+  }
+
+  gulpEnd(): void {
+    const events = this.parts.pump.take();
+    this.parts.state.progress();
+    if (events.length > 0) this.publish(events);
+    else this.confirm();
+  }
+
+  settled(fromSeq: number, toSeq: number): void {
+    if (this.ended) return;
+    const { tracker, metrics, state, clock } = this.parts;
+    const oldestCommitMs = tracker.oldestPendingCommitMs;
+    try {
+      tracker.settled(fromSeq, toSeq);
+    } catch (error) {
+      this.failed(toAppError(error));
+      return;
+    }
+    if (oldestCommitMs !== undefined && tracker.oldestPendingCommitMs !== oldestCommitMs) {
+      metrics.commitToAck(Math.max(0, clock.wallTime() - oldestCommitMs) / 1000);
+    }
+    this.runs.durableBefore(tracker.durableBefore);
+    state.progress();
+    this.confirm();
+    this.relievePressure();
+    if (tracker.windowEvents === 0) this.drained?.();
+  }
+
+  brokerState(error: AppError | undefined): void {
+    if (this.ended) return;
+    this.parts.state.broker(error);
+  }
+
+  failed(error: AppError): void {
+    this.failure.reject(error);
+  }
+
+  private publish(events: readonly OutgoingEvent[]): void {
+    if (this.isStale()) return;
+    for (const event of events) this.runs.add(event);
+    this.parts.metrics.publishAttempts(events.length);
+    this.parts.publisher.publish(events);
+    const { tracker, stream, clock } = this.parts;
+    if (this.pausedSinceMs === undefined && this.isFull(1)) {
+      this.pausedSinceMs = clock.now();
+      stream.hold('backpressure');
+    }
+    this.parts.metrics.inFlight(tracker.windowEvents, tracker.windowBytes);
+  }
+
+  private relievePressure(): void {
+    if (this.pausedSinceMs === undefined || this.isFull(LOW_MARK)) return;
+    this.pausedSinceMs = undefined;
+    this.parts.stream.release('backpressure');
+  }
+
+  private isFull(share: number): boolean {
+    const { tracker } = this.parts;
+    return (
+      tracker.windowEvents >= this.limits.maxInFlightEvents * share ||
+      tracker.windowBytes >= this.limits.maxInFlightBytes * share
+    );
+  }
+
+  private confirm(): void {
+    const lsn = this.parts.tracker.confirmable;
+    if (lsn === undefined || lsn === this.confirmed || this.ended) return;
+    this.confirmed = lsn;
+    this.parts.stream.confirm(lsn);
+    this.parts.metrics.confirmed(lsn);
+  }
+
+  private beat(): void {
+    if (this.isStale()) return;
+    const { clock, metrics, tracker } = this.parts;
+    const now = clock.now();
+    this.lastBeatMs = now;
+    if (this.pausedSinceMs !== undefined && now - this.pausedSinceMs > this.limits.maxPauseMs) {
+      this.failed(
+        new AppError(
+          'BROKER_TIMEOUT',
+          `no room for new events for ${this.limits.maxPauseMs} ms: the broker does not keep up`,
+          {
+            remedy: 'The replication connection is closed until the broker answers; check the broker.',
+          },
+        ),
+      );
+    }
+    const oldest = tracker.oldestPendingCommitMs;
+    metrics.lagSeconds(oldest === undefined ? 0 : Math.max(0, clock.wallTime() - oldest) / 1000);
+    metrics.inFlight(tracker.windowEvents, tracker.windowBytes);
+  }
+
+  /**
+   * A process that stood still (SIGSTOP, a suspended machine) may wake after another took the slot over. Timers and
+   * frames both ask first, so whichever comes first after waking ends the session before anything is published.
+   */
+  private isStale(): boolean {
+    const stoodStillMs = this.parts.clock.now() - this.lastBeatMs;
+    if (stoodStillMs <= this.limits.staleAfterMs) return false;
+    this.failed(new AppError('PG_CONNECTION_LOST', `this process stood still for ${Math.round(stoodStillMs)} ms`));
+    return true;
+  }
+
+  private async checkHealth(): Promise<void> {
+    const { stream, publisher, logger } = this.parts;
+    const signal = AbortSignal.timeout(this.limits.refreshMs);
+    const [database, broker] = await Promise.allSettled([stream.checkHealth(signal), publisher.checkHealth(signal)]);
+    if (this.ended) return;
+    if (database.status === 'rejected') {
+      const error = toAppError(database.reason);
+      if (!error.retriable) this.failed(error);
+      logger.warn('the database health check failed', { code: error.code, error: error.message });
+    }
+    if (broker.status === 'rejected') {
+      const error = toAppError(broker.reason);
+      logger.warn('the broker health check failed', { code: error.code, error: error.message });
+    }
+  }
+
+  /** What is in flight settles, the last position is confirmed, the replication connection ends in good order. */
+  private async stop(): Promise<void> {
+    const { stream, tracker, logger, clock, state } = this.parts;
+    const deadline = clock.now() + this.limits.shutdownTimeoutMs;
+    state.enter('stopping');
+    stream.hold('stopping');
+    if (tracker.windowEvents > 0) {
+      const done = new Promise<void>((resolve) => {
+        this.drained = resolve;
+      });
+      const timer = deferred<void>();
+      const cancel = clock.after(this.limits.shutdownTimeoutMs * (1 - CLOSING_SHARE), () => timer.resolve());
+      try {
+        await Promise.race([done, timer.promise, this.failure.promise, stream.closed]);
+      } finally {
+        cancel();
+      }
+    }
+    if (tracker.windowEvents > 0) {
+      logger.warn('stopped before everything in flight was acknowledged; it will be sent again with the same ids', {
+        events: tracker.windowEvents,
+      });
+    }
+    await stream.stop(Math.max(500, deadline - clock.now()));
+  }
+}
+
+function endedUnasked(): never {
+  throw new AppError('PG_CONNECTION_LOST', 'the server ended the replication stream');
+}

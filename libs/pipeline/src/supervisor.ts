@@ -1,0 +1,201 @@
+import { EventEncoder } from '#lib/events';
+import type { RelationFilter, TopicRouter } from '#lib/filtering';
+import { AppError, Backoff, deferred, sleep, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import type { AppConfig } from '#lib/config';
+import { Decoder, formatLsn } from '#lib/pgoutput';
+import type { Publisher, PublisherDriver, PublisherListener } from '#lib/publishing';
+import type { ChangeSource, ChangeStream } from '#lib/replication';
+import { AckTracker } from './ack-tracker.js';
+import type { PipelineState } from './pipeline-state.js';
+import { Pump } from './pump.js';
+import { RelationPlanner } from './relation-planner.js';
+import { RepeatedFailure } from './repeated-failure.js';
+import { Session } from './session.js';
+
+export interface SupervisorParts {
+  readonly config: AppConfig;
+  readonly source: ChangeSource;
+  readonly driver: PublisherDriver;
+  readonly filter: RelationFilter;
+  readonly router: TopicRouter;
+  readonly state: PipelineState;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+const BACKOFF_MIN_MS = 200;
+const BACKOFF_MAX_MS = 10_000;
+/** A standby looks this often whether the slot is free. */
+const STANDBY_POLL_MS = 1_000;
+/** How long what an ended attempt has on the wire may take to settle before its broker connection is cut. */
+const FENCE_GRACE_MS = 5_000;
+/** Servers from this version on leave out changes of foreign origin themselves. */
+const ORIGIN_OPTION_SINCE = 160_000;
+
+/**
+ * Runs attempts, one after the other, each with fresh connections, until it is told to stop or a failure cannot be
+ * mended by trying again. The only place that decides about retry and back-off between attempts.
+ */
+export class Supervisor {
+  private readonly backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+  private readonly repeated = new RepeatedFailure();
+  private confirmed: bigint | undefined;
+
+  constructor(private readonly parts: SupervisorParts) {}
+
+  /**
+   * Resolves once stopped through the signal.
+   * @throws AppError the failure that a person must mend
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { state, logger } = this.parts;
+    while (!signal.aborted) {
+      state.enter(state.phase === 'standby' ? 'standby' : 'connecting');
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- attempts follow each other
+        await this.attempt(signal);
+      } catch (thrown) {
+        const error = this.repeated.judge(toAppError(thrown), this.confirmed);
+        if (signal.aborted && error.retriable) break;
+        if (!error.retriable) {
+          state.enter('failed', error);
+          throw error;
+        }
+        // oxlint-disable-next-line no-await-in-loop -- back-off between attempts
+        await this.waitBeforeRetry(error, signal);
+      }
+    }
+    state.enter('stopped');
+    logger.info('stopped', { confirmedLsn: this.confirmed === undefined ? undefined : formatLsn(this.confirmed) });
+  }
+
+  private async waitBeforeRetry(error: AppError, signal: AbortSignal): Promise<void> {
+    const { state, logger, metrics } = this.parts;
+    if (error.code === 'SLOT_IN_USE') {
+      if (state.phase !== 'standby')
+        logger.info('standby: another process streams from the slot', { error: error.message });
+      state.enter('standby');
+      await sleep(STANDBY_POLL_MS, signal);
+      return;
+    }
+    const side = error.code.startsWith('BROKER') || error.code === 'SUBJECT_NOT_COVERED' ? 'broker' : 'database';
+    const delayMs = Math.round(this.backoff.next());
+    metrics.reconnect(side);
+    state.enter('waiting', error);
+    logger.warn('the attempt failed; trying again', {
+      code: error.code,
+      error: error.message,
+      ...error.facts,
+      delayMs,
+    });
+    await sleep(delayMs, signal);
+  }
+
+  /** One attempt: broker first, so that a paused walsender does not wait for a broker that is down. */
+  private async attempt(signal: AbortSignal): Promise<void> {
+    const { driver, source } = this.parts;
+    const relay = new ListenerRelay();
+    const publisher = driver.create(relay);
+    let stream: ChangeStream | undefined;
+    try {
+      await publisher.open(signal);
+      if (signal.aborted) return;
+      stream = await source.open(signal);
+      // A stream that ends before anyone listens must not become an unhandled rejection.
+      stream.closed.catch(() => undefined);
+      await this.stream(stream, publisher, relay, signal);
+    } finally {
+      stream?.destroy();
+      await publisher.close(FENCE_GRACE_MS);
+    }
+  }
+
+  private async stream(
+    stream: ChangeStream,
+    publisher: Publisher,
+    relay: ListenerRelay,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { config, state, metrics, logger, clock } = this.parts;
+    const planner = this.createPlanner(stream);
+    await publisher.prepare(planner.topicsOf(stream.knownTables), signal);
+    const tracker = new AckTracker();
+    const pump = new Pump(
+      { decoder: new Decoder(), planner, encoder: new EventEncoder(stream.identity), tracker, metrics, logger },
+      {
+        maxTransactionSize: config.listener.maxTransactionSize,
+        dropForeignOrigin: config.listener.dropForeignOrigin && stream.identity.serverVersion < ORIGIN_OPTION_SINCE,
+      },
+    );
+    const session = new Session(
+      { stream, publisher, pump, tracker, state, metrics, logger, clock },
+      {
+        maxInFlightEvents: config.publisher.maxInFlightEvents,
+        maxInFlightBytes: config.publisher.maxInFlightBytes,
+        maxPauseMs: config.listener.maxPauseMs,
+        staleAfterMs: Math.max(60_000, 3 * config.listener.heartbeatIntervalMs),
+        refreshMs: config.listener.refreshConnectionMs,
+        shutdownTimeoutMs: config.shutdownTimeoutMs,
+      },
+    );
+    relay.connect(session);
+    logger.info('streaming', {
+      slot: config.listener.slotName,
+      publication: stream.identity.publications.join(','),
+      from: formatLsn(stream.confirmedAtStart),
+    });
+    state.enter('streaming');
+    try {
+      await session.run(signal);
+    } finally {
+      if (session.confirmedLsn !== undefined && session.confirmedLsn !== this.confirmed) {
+        this.confirmed = session.confirmedLsn;
+        this.backoff.reset();
+      }
+    }
+  }
+
+  private createPlanner(stream: ChangeStream): RelationPlanner {
+    const { config, driver, filter, router, logger } = this.parts;
+    return new RelationPlanner(
+      {
+        filter,
+        router,
+        topicName: (name) => driver.topicName(name),
+        needsKeys: driver.needsKeys,
+        tags: config.tags,
+        messageKeyFrom: config.publisher.messageKeyFrom,
+      },
+      stream.knownTables,
+      (oid) => stream.primaryKey(oid),
+      logger,
+    );
+  }
+}
+
+/** Stands between a publisher, which is made first, and the session, which needs it. */
+class ListenerRelay implements PublisherListener {
+  private target: PublisherListener | undefined;
+  private readonly early = deferred<AppError>();
+  private earlyBroker: AppError | undefined;
+
+  connect(target: PublisherListener): void {
+    this.target = target;
+    target.brokerState(this.earlyBroker);
+    void this.early.promise.then((error) => target.failed(error));
+  }
+
+  settled(fromSeq: number, toSeq: number): void {
+    this.target?.settled(fromSeq, toSeq);
+  }
+
+  brokerState(error: AppError | undefined): void {
+    this.earlyBroker = error;
+    this.target?.brokerState(error);
+  }
+
+  failed(error: AppError): void {
+    this.early.resolve(error);
+  }
+}
