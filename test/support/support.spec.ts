@@ -66,6 +66,7 @@ describe('tempDir and freePort', () => {
   it('gives a port one can listen on', async () => {
     const server = createServer().listen(await freePort(), '127.0.0.1');
     await once(server, 'listening');
+    expect(server.listening).toBe(true);
     server.close();
   });
 });

@@ -191,10 +191,9 @@ export class PostgresServer implements AsyncDisposable {
     await writeFile(passwordFile, `${this.password}\n`, { mode: 0o600 });
     const { account } = this.options;
     if (account !== undefined) await chown(passwordFile, account.uid, account.gid);
-    const initdb = this.spawn('initdb', [
-      ...['-D', this.dataDir, '-U', this.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-      ...['--no-sync', '--no-instructions', '--locale=C', '--encoding=UTF8'],
-    ]);
+    const access = ['-U', this.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
+    const flags = ['--no-sync', '--no-instructions', '--locale=C', '--encoding=UTF8'];
+    const initdb = this.spawn('initdb', ['-D', this.dataDir, ...access, ...flags]);
     const code = await exitCode(initdb);
     if (code !== 0) throw new Error(`initdb failed (${code}):\n${this.log()}`);
   }
