@@ -1,0 +1,15 @@
+export {
+  bytes,
+  encodeMessage,
+  int32,
+  int64,
+  name,
+  relationOf,
+  tupleOf,
+  uint16,
+  uint32,
+  uint64,
+  uint8,
+  UNCHANGED,
+  type ColumnValue,
+} from './message-builder.js';
