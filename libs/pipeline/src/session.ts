@@ -21,7 +21,7 @@ export interface SessionLimits {
 export interface SessionParts {
   readonly stream: ChangeStream;
   readonly publisher: Publisher;
-  readonly pump: Pump;
+  readonly pump: Pick<Pump, 'message' | 'take'>;
   readonly tracker: AckTracker;
   readonly state: PipelineState;
   readonly metrics: Metrics;

@@ -30,7 +30,6 @@ async function serve(config: AppConfig, logger: Logger): Promise<AppError | unde
     abortOnError: false,
     logger: new NestLogger(logger),
   });
-  app.enableShutdownHooks([]);
   await app.init();
   const host = app.get(PipelineHost);
   const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(config));

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { AppError, noMetrics, systemClock } from '#lib/kernel';
+import { PipelineState } from './pipeline-state.js';
+
+function stateAt() {
+  const time = { nowMs: 0 };
+  return { time, state: new PipelineState({ ...systemClock, now: () => time.nowMs }, noMetrics, 90_000) };
+}
+
+describe('PipelineState', () => {
+  it('is ready while streaming to a broker that answers, and as standby', () => {
+    const { state } = stateAt();
+    expect(state.ready().ok).toBe(false);
+    state.enter('connecting');
+    expect(state.ready().ok).toBe(false);
+    state.enter('streaming');
+    expect(state.ready().ok).toBe(true);
+    state.broker(new AppError('BROKER_UNREACHABLE', 'down'));
+    expect(state.ready()).toEqual({ ok: false, detail: 'broker: BROKER_UNREACHABLE' });
+    state.broker(undefined);
+    expect(state.ready().ok).toBe(true);
+    state.enter('stopping');
+    expect(state.ready().ok).toBe(false);
+    state.enter('standby');
+    expect(state.ready().ok).toBe(true);
+  });
+
+  it('is alive while it makes progress, retries or has nothing to do', () => {
+    const { state, time } = stateAt();
+    state.enter('streaming');
+    time.nowMs = 1_000_000;
+    expect(state.live().ok).toBe(true);
+    state.watch(() => true);
+    state.progress();
+    time.nowMs += 90_000;
+    expect(state.live().ok).toBe(true);
+    time.nowMs += 1;
+    expect(state.live().ok).toBe(false);
+    state.progress();
+    expect(state.live().ok).toBe(true);
+  });
+
+  it('is not alive after a fatal failure', () => {
+    const { state } = stateAt();
+    state.enter('failed', new AppError('SLOT_LOST', 'gone'));
+    expect(state.live().ok).toBe(false);
+    expect(state.ready()).toEqual({ ok: false, detail: 'failed: SLOT_LOST' });
+  });
+});

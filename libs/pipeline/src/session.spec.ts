@@ -1,0 +1,190 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OutgoingEvent } from '#lib/events';
+import { AppError, deferred, noMetrics, silentLogger, type Clock } from '#lib/kernel';
+import type { Publisher } from '#lib/publishing';
+import type { ChangeStream, ValveReason } from '#lib/replication';
+import { AckTracker } from './ack-tracker.js';
+import { PipelineState } from './pipeline-state.js';
+import { Session } from './session.js';
+
+const slab = Buffer.alloc(1000);
+const route = { schema: 'public', table: 't', topic: 'shop.public_t' };
+const tx = { commitLsn: 1n, lsnText: '0/1', xid: 1, commitTime: '', commitTimeMs: 0 };
+
+function event(seq: number): OutgoingEvent {
+  const place = { slab, start: 0, end: 100, keySlab: slab, keyStart: 0, keyEnd: 0 };
+  return { seq, route, tx, ordinal: 0, action: 'INSERT', barrier: false, ...place };
+}
+
+/** A stream and a publisher that do nothing but note what was asked of them. */
+class Stage {
+  readonly tracker = new AckTracker();
+  readonly closed = deferred<void>();
+  readonly confirmed: bigint[] = [];
+  readonly held = new Set<ValveReason>();
+  readonly published: number[] = [];
+  readonly stopped = vi.fn((_deadlineMs: number) => {
+    this.closed.resolve();
+    return Promise.resolve();
+  });
+  gathered: OutgoingEvent[] = [];
+  nowMs = 0;
+  readonly clock: Clock = {
+    now: () => this.nowMs,
+    wallTime: () => this.nowMs,
+    after: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+  readonly state = new PipelineState(this.clock, noMetrics, 90_000);
+  readonly session: Session;
+
+  constructor() {
+    const stream = {
+      start: () => undefined,
+      hold: (reason: ValveReason) => this.held.add(reason),
+      release: (reason: ValveReason) => this.held.delete(reason),
+      confirm: (lsn: bigint) => this.confirmed.push(lsn),
+      closed: this.closed.promise,
+      stop: this.stopped,
+      checkHealth: () => Promise.resolve(),
+    } as unknown as ChangeStream;
+    const publisher = {
+      publish: (events: readonly OutgoingEvent[]) => this.published.push(...events.map(({ seq }) => seq)),
+      checkHealth: () => Promise.resolve(),
+    } as unknown as Publisher;
+    const pump = {
+      message: () => undefined,
+      take: () => {
+        const taken = this.gathered;
+        this.gathered = [];
+        return taken;
+      },
+    };
+    const { tracker, state, clock } = this;
+    this.session = new Session(
+      { stream, publisher, pump, tracker, state, clock, metrics: noMetrics, logger: silentLogger },
+      {
+        maxInFlightEvents: 4,
+        maxInFlightBytes: 1_000_000,
+        maxPauseMs: 10_000,
+        staleAfterMs: 60_000,
+        refreshMs: 3_600_000,
+        shutdownTimeoutMs: 1_000,
+      },
+    );
+  }
+
+  /** One transaction of `rows` rows arrives in one gulp. */
+  transaction(rows: number, endLsn: bigint): void {
+    this.tracker.begin();
+    for (let i = 0; i < rows; i++) this.gathered.push(event(this.tracker.event(100)));
+    this.tracker.commit(endLsn, 0);
+    this.session.gulpEnd();
+  }
+}
+
+describe('Session', () => {
+  let stage: Stage;
+  beforeEach(() => {
+    stage = new Stage();
+  });
+
+  it('confirms a transaction when its last event is durable, not before', () => {
+    stage.transaction(2, 50n);
+    expect(stage.published).toEqual([1, 2]);
+    stage.session.settled(2, 2);
+    expect(stage.confirmed).toEqual([]);
+    stage.session.settled(1, 1);
+    expect(stage.confirmed).toEqual([50n]);
+  });
+
+  it('moves the slot by keepalives when nothing is in flight, and only then', () => {
+    stage.session.keepalive(40n);
+    expect(stage.confirmed).toEqual([40n]);
+    stage.transaction(1, 50n);
+    stage.session.keepalive(60n);
+    expect(stage.confirmed).toEqual([40n]);
+    stage.session.settled(1, 1);
+    expect(stage.confirmed).toEqual([40n, 60n]);
+  });
+
+  it('stops reading at the limit and goes on below the low mark', () => {
+    stage.transaction(3, 50n);
+    expect(stage.held).toEqual(new Set());
+    stage.transaction(1, 60n);
+    expect(stage.held).toEqual(new Set(['backpressure']));
+    stage.session.settled(1, 1);
+    expect(stage.held).toEqual(new Set(['backpressure']));
+    stage.session.settled(2, 2);
+    expect(stage.held).toEqual(new Set());
+  });
+
+  it('ends the attempt when the window stays full for longer than maxPause', async () => {
+    vi.useFakeTimers();
+    try {
+      const run = stage.session.run(new AbortController().signal);
+      const failed = expect(run).rejects.toMatchObject({ code: 'BROKER_TIMEOUT', retriable: true });
+      stage.transaction(4, 50n);
+      for (let second = 0; second < 11; second++) {
+        stage.nowMs += 1000;
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+      await failed;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('publishes nothing after standing still for longer than a takeover needs', async () => {
+    const run = stage.session.run(new AbortController().signal);
+    const failed = expect(run).rejects.toMatchObject({ code: 'PG_CONNECTION_LOST', retriable: true });
+    stage.nowMs += 60_001;
+    stage.transaction(1, 50n);
+    expect(stage.published).toEqual([]);
+    await failed;
+  });
+
+  it('on a stop drains, confirms and closes in good order', async () => {
+    const abort = new AbortController();
+    const run = stage.session.run(abort.signal);
+    stage.transaction(1, 50n);
+    abort.abort();
+    await vi.waitFor(() => expect(stage.held).toEqual(new Set(['stopping'])));
+    expect(stage.stopped).not.toHaveBeenCalled();
+    stage.session.settled(1, 1);
+    await run;
+    expect(stage.confirmed).toEqual([50n]);
+    expect(stage.stopped).toHaveBeenCalledOnce();
+  });
+
+  it('on a stop does not wait for ever for a broker that does not answer', async () => {
+    const abort = new AbortController();
+    const run = stage.session.run(abort.signal);
+    stage.transaction(1, 50n);
+    abort.abort();
+    await run;
+    expect(stage.confirmed).toEqual([]);
+    expect(stage.stopped).toHaveBeenCalledOnce();
+  });
+
+  it('fails with what the publisher or the stream failed with', async () => {
+    const run = stage.session.run(new AbortController().signal);
+    stage.session.failed(new AppError('POISON', 'too large'));
+    await expect(run).rejects.toMatchObject({ code: 'POISON', retriable: false });
+
+    const other = new Stage();
+    const otherRun = other.session.run(new AbortController().signal);
+    other.closed.reject(new AppError('SLOT_LOST', 'gone'));
+    await expect(otherRun).rejects.toMatchObject({ code: 'SLOT_LOST' });
+  });
+
+  it('treats an acknowledgement that cannot be as a defect', async () => {
+    const run = stage.session.run(new AbortController().signal);
+    stage.transaction(1, 50n);
+    stage.session.settled(7, 7);
+    await expect(run).rejects.toMatchObject({ code: 'INTERNAL', retriable: false });
+    expect(stage.confirmed).toEqual([]);
+  });
+});
