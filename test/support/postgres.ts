@@ -86,7 +86,7 @@ function installedBinaries(version: number): PostgresBinaries {
         'in: this test stops and kills its server.',
     );
   }
-  return { binDir, remove: () => Promise.resolve() };
+  return { binDir };
 }
 
 async function databaseAt(serverUrl: string): Promise<TestDatabase> {

