@@ -1,0 +1,221 @@
+import { describe, expect, it } from 'vitest';
+import { EventEncoder } from '#lib/events';
+import { RelationFilter, TopicRouter, type FilterRules } from '#lib/filtering';
+import { noMetrics, silentLogger } from '#lib/kernel';
+import { Decoder, type Message, type Relation } from '#lib/pgoutput';
+import { encodeMessage, relationOf, tupleOf, type ColumnValue } from '../../pgoutput/testing/src/index.js';
+import { AckTracker } from './ack-tracker.js';
+import { Pump, type PumpOptions } from './pump.js';
+import { RelationPlanner, type PlannerRules } from './relation-planner.js';
+
+const users = relationOf(
+  [
+    ['id', 23, 'key'],
+    ['name', 25],
+  ] as const,
+  { oid: 1, table: 'users' },
+);
+const audit = relationOf([['id', 23, 'key']] as const, { oid: 2, table: 'audit' });
+
+interface Setup {
+  readonly filter?: Partial<FilterRules>;
+  readonly options?: Partial<PumpOptions>;
+  readonly rules?: Partial<PlannerRules>;
+  readonly primaryKey?: () => Promise<readonly string[]>;
+}
+
+function setUp({ filter = {}, options = {}, rules = {}, primaryKey = () => Promise.resolve([]) }: Setup = {}) {
+  const filtered: string[] = [];
+  const tracker = new AckTracker();
+  const planner = new RelationPlanner(
+    {
+      filter: new RelationFilter({
+        filterTables: undefined,
+        includeTables: new Map(),
+        exclude: { schemas: [], tables: [], columns: [] },
+        ...filter,
+      }),
+      router: new TopicRouter({ topic: 'shop', topicPrefix: '', topicsMap: new Map() }),
+      topicName: (name) => name,
+      needsKeys: true,
+      tags: undefined,
+      messageKeyFrom: undefined,
+      ...rules,
+    },
+    [],
+    primaryKey,
+    silentLogger,
+  );
+  const pump = new Pump(
+    {
+      decoder: new Decoder(),
+      planner,
+      encoder: new EventEncoder({ systemIdentifier: '7', databaseOid: 5, publications: ['p'] }),
+      tracker,
+      metrics: { ...noMetrics, filtered: (table, count) => void filtered.push(...Array<string>(count).fill(table)) },
+      logger: silentLogger,
+    },
+    { maxTransactionSize: 0, dropForeignOrigin: false, ...options },
+  );
+  const send = (message: Message) => {
+    const bytes = encodeMessage(message);
+    // Somewhere in a larger chunk, as it comes from the network.
+    return pump.message(Buffer.concat([Buffer.of(1, 2, 3), bytes, Buffer.of(4)]), 3, 3 + bytes.length);
+  };
+  return { pump, tracker, planner, filtered, send };
+}
+
+const begin = (commitLsn = 100n): Message => ({ type: 'begin', commitLsn, commitTimestamp: 0n, xid: 9 });
+const commit = (commitLsn = 100n): Message => ({
+  type: 'commit',
+  commitLsn,
+  endLsn: commitLsn + 8n,
+  commitTimestamp: 0n,
+});
+const learn = (relation: Relation): Message => ({ type: 'relation', relation });
+const insert = (relation: Relation, ...values: ColumnValue[]): Message => ({
+  type: 'insert',
+  relation,
+  newTuple: tupleOf(values),
+});
+
+const bodies = (pump: Pump) =>
+  pump
+    .take()
+    .map((event) => JSON.parse(event.slab.toString('utf8', event.start, event.end)) as Record<string, unknown>);
+
+describe('Pump', () => {
+  it('encodes the rows of a transaction and confirms nothing before they are durable', () => {
+    const { pump, tracker, send } = setUp();
+    for (const message of [begin(), learn(users), insert(users, '1', 'a'), insert(users, '2', 'b'), commit()]) {
+      send(message);
+    }
+    const events = pump.take();
+    expect(events.map(({ seq, ordinal, route }) => [seq, ordinal, route.topic])).toEqual([
+      [1, 0, 'shop.public_users'],
+      [2, 1, 'shop.public_users'],
+    ]);
+    expect(pump.take()).toEqual([]);
+    tracker.settled(1, 2);
+    expect(tracker.confirmable).toBe(108n);
+  });
+
+  it('counts ordinals before filters, so ids do not depend on the configuration', () => {
+    const { pump, send, filtered } = setUp({ filter: { exclude: { schemas: [], tables: ['audit'], columns: [] } } });
+    for (const message of [
+      begin(),
+      learn(users),
+      learn(audit),
+      insert(audit, '1'),
+      insert(users, '1', 'a'),
+      { type: 'truncate', relations: [audit, users], cascade: false, restartIdentity: false } as const,
+      insert(users, '2', 'b'),
+    ]) {
+      send(message);
+    }
+    expect(pump.take().map(({ ordinal, action }) => [ordinal, action])).toEqual([
+      [1, 'INSERT'],
+      [3, 'TRUNCATE'],
+      [4, 'INSERT'],
+    ]);
+    expect(filtered).toEqual(['audit', 'audit']);
+  });
+
+  it('confirms a transaction of which nothing was published', () => {
+    const { tracker, send } = setUp({ filter: { filterTables: new Map() } });
+    for (const message of [begin(), learn(users), insert(users, '1', 'a'), commit()]) send(message);
+    expect(tracker.confirmable).toBe(108n);
+  });
+
+  it('publishes the first N events that pass the filters with maxTransactionSize', () => {
+    const { pump, send, filtered } = setUp({
+      options: { maxTransactionSize: 2 },
+      filter: { exclude: { schemas: [], tables: ['audit'], columns: [] } },
+    });
+    for (const message of [begin(), learn(users), learn(audit), insert(audit, '0')]) send(message);
+    for (let i = 1; i <= 4; i++) send(insert(users, String(i), 'x'));
+    send(commit());
+    expect(bodies(pump).map((body) => body['data'])).toEqual([
+      { id: 1, name: 'x' },
+      { id: 2, name: 'x' },
+    ]);
+    expect(filtered).toEqual(['audit', 'users', 'users']);
+    // The next transaction starts afresh.
+    for (const message of [begin(200n), insert(users, '9', 'x'), commit(200n)]) send(message);
+    expect(pump.take()).toHaveLength(1);
+  });
+
+  it('drops transactions of foreign origin when told to, and only then', () => {
+    const origin: Message = { type: 'origin', originLsn: 1n, name: 'elsewhere' };
+    for (const [dropForeignOrigin, expected] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const { pump, tracker, send } = setUp({ options: { dropForeignOrigin } });
+      for (const message of [begin(), origin, learn(users), insert(users, '1', 'a'), commit()]) send(message);
+      expect(pump.take()).toHaveLength(expected);
+      if (expected === 0) expect(tracker.confirmable).toBe(108n);
+    }
+  });
+
+  it('leaves out excluded columns', () => {
+    const { pump, send } = setUp({ filter: { exclude: { schemas: [], tables: [], columns: ['NAME'] } } });
+    for (const message of [begin(), learn(users), insert(users, '1', 'secret')]) send(message);
+    expect(bodies(pump)[0]).toMatchObject({ data: { id: 1 } });
+    expect(JSON.stringify(bodies(pump))).not.toContain('secret');
+  });
+
+  it('asks the catalog for the primary key of a table with full identity, and holds back until it knows', async () => {
+    let asked = 0;
+    const full = relationOf(
+      [
+        ['id', 23, 'key'],
+        ['name', 25, 'key'],
+      ] as const,
+      {
+        oid: 3,
+        table: 'full',
+        replicaIdentity: 'f',
+      },
+    );
+    const { pump, send } = setUp({
+      primaryKey: () => {
+        asked++;
+        return Promise.resolve(['id']);
+      },
+    });
+    send(begin());
+    const wait = send(learn(full));
+    expect(wait).toBeInstanceOf(Promise);
+    await wait;
+    send(insert(full, '7', 'x'));
+    const [event] = pump.take();
+    expect(event.keySlab.toString('utf8', event.keyStart, event.keyEnd)).toBe('7');
+    expect(asked).toBe(1);
+  });
+
+  it.each([
+    ['a change outside of a transaction', [learn(users), insert(users, '1', 'a')]],
+    ['a commit of another transaction', [begin(100n), commit(200n)]],
+    ['a transaction inside another', [begin(), begin()]],
+    ['rows of a relation it was not told about', [begin(), insert(users, '1', 'a')]],
+  ])('refuses %s', (_, messages) => {
+    const { send, tracker } = setUp();
+    expect(() => messages.forEach((message) => void send(message))).toThrow();
+    expect(tracker.confirmable).toBeUndefined();
+  });
+});
+
+describe('RelationPlanner', () => {
+  it('refuses key columns that the replica identity does not hold', () => {
+    const { send } = setUp({ rules: { messageKeyFrom: { kind: 'all', columns: ['name'] } } });
+    expect(() => send(learn(users))).toThrow(expect.objectContaining({ code: 'MESSAGE_KEY' }));
+  });
+
+  it('keeps the own key of tables without the columns that are named for all', () => {
+    const { send, pump } = setUp({ rules: { messageKeyFrom: { kind: 'all', columns: ['tenant_id'] } } });
+    for (const message of [begin(), learn(users), insert(users, '7', 'x')]) send(message);
+    const [event] = pump.take();
+    expect(event.keySlab.toString('utf8', event.keyStart, event.keyEnd)).toBe('7');
+  });
+});
