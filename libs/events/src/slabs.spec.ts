@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { Slabs } from './slabs.js';
+
+describe('slabs', () => {
+  it('never hands out committed bytes again, at any size', () => {
+    const slabs = new Slabs();
+    const written: { view: Buffer; value: number; length: number }[] = [];
+    const sizes = [0, 1, 100, 4096, 40_000, 65_536, 65_537, 200_000, 262_144, 262_145, 1_000_000];
+    for (let round = 0; round < 400; round += 1) {
+      const reserved = sizes[(round * 7) % sizes.length];
+      slabs.reserve(reserved);
+      const length = Math.floor(reserved * ((round % 5) / 4));
+      const value = round % 256;
+      const { slab, start } = slabs;
+      expect(slab.length - start).toBeGreaterThanOrEqual(reserved);
+      slab.fill(value, start, start + length);
+      slabs.commit(start + length);
+      written.push({ view: slab.subarray(start, start + length), value, length });
+    }
+    for (const { view, value, length } of written) {
+      expect(view.equals(Buffer.alloc(length, value))).toBe(true);
+    }
+  });
+
+  it('gives an uncommitted reservation up', () => {
+    const slabs = new Slabs();
+    slabs.reserve(100);
+    const { slab, start } = slabs;
+    slabs.reserve(100);
+    expect(slabs.slab).toBe(slab);
+    expect(slabs.start).toBe(start);
+  });
+
+  it('goes on in the shared slab after a large reservation', () => {
+    const slabs = new Slabs();
+    slabs.reserve(10);
+    const { slab, start } = slabs;
+    slabs.commit(start + 10);
+    slabs.reserve(500_000);
+    expect(slabs.slab).not.toBe(slab);
+    expect(slabs.slab.length).toBe(500_000);
+    slabs.commit(500_000);
+    slabs.reserve(10);
+    expect(slabs.slab).toBe(slab);
+    expect(slabs.start).toBe(start + 10);
+  });
+
+  it('refuses more than was reserved', () => {
+    const slabs = new Slabs();
+    slabs.reserve(500_000);
+    expect(() => slabs.commit(500_001)).toThrow(RangeError);
+  });
+});
