@@ -1,0 +1,25 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ConfigModule, registerAs } from '@nestjs/config';
+import type { AppConfig } from './app-config.js';
+import type { LoadedConfig } from './load-config.js';
+
+/** Injects the frozen AppConfig. */
+export const APP_CONFIG = Symbol('APP_CONFIG');
+
+/** Hands the configuration, loaded once before the application is created, to every module. */
+@Module({})
+export class AppConfigModule {
+  static forRoot(loaded: LoadedConfig): DynamicModule {
+    const namespace = registerAs('walListener', (): AppConfig => loaded.config);
+    return {
+      module: AppConfigModule,
+      global: true,
+      imports: [
+        // Everything was read and checked already: no second look at the environment or at .env.
+        ConfigModule.forRoot({ load: [namespace], ignoreEnvFile: true, ignoreEnvVars: true, skipProcessEnv: true }),
+      ],
+      providers: [{ provide: APP_CONFIG, useExisting: namespace.KEY }],
+      exports: [APP_CONFIG],
+    };
+  }
+}
