@@ -30,7 +30,7 @@ describe('commit time', () => {
       fc.property(fc.integer({ min: FIRST_MS, max: LAST_MS }), fc.integer({ min: 0, max: 999 }), (ms, micros) => {
         const expected = `${new Date(ms).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}`;
         const text = formatter.format(toTimestamp(ms, micros));
-        expect(text).toBe(`${expected.replace(/\.?0+$/, (zeros) => (expected.includes('.') ? '' : zeros))}Z`);
+        expect(text).toBe(`${expected.replace(/\.?0+$/, '')}Z`);
         expect(commitTimeMs(toTimestamp(ms, micros))).toBe(ms);
       }),
       { numRuns: 2000 },
