@@ -1,0 +1,13 @@
+export type {
+  ChangeSource,
+  ChangeStream,
+  FrameSink,
+  KnownTable,
+  SourceIdentity,
+  ValveReason,
+} from './change-source.js';
+export type { Finding } from './finding.js';
+export { PgChangeSource, type PgChangeSourceParts } from './pg-change-source.js';
+export { ReplicationModule } from './replication.module.js';
+export { runPreflight } from './run-preflight.js';
+export { CHANGE_SOURCE } from './tokens.js';
