@@ -63,7 +63,7 @@ export class PostgresServer implements AsyncDisposable {
   private process: ChildProcess | undefined;
 
   private constructor(
-    private readonly folder: string,
+    readonly folder: string,
     private readonly options: PostgresServerOptions,
     readonly port: number,
     private readonly settings: Record<string, string>,
@@ -239,7 +239,10 @@ export class PostgresServer implements AsyncDisposable {
       const env = { PATH: process.env['PATH'], LC_ALL: 'C' };
       return spawn(command.program, command.args, {
         ...command.account,
-        ...{ cwd: this.folder, env, detached, stdio: ['ignore', log, log] },
+        cwd: this.folder,
+        env,
+        detached,
+        stdio: ['ignore', log, log],
       });
     } finally {
       closeSync(log);
