@@ -53,7 +53,7 @@ module.exports = {
       comment: "another library is reached through '#lib/name' alone",
       severity: 'error',
       from: { path: '^(libs/[^/]+|apps/[^/]+)/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^libs/([^/]+)/', pathNot: ['^$1/', '^libs/[^/]+/src/index\\.ts$'] },
+      to: { path: '^libs/([^/]+)/', pathNot: ['^$1/', '^libs/[^/]+/(testing/)?src/index\\.ts$'] },
     },
     {
       name: 'no-production-import-of-tests',

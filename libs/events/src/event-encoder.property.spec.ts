@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { relationOf, UNCHANGED, type ColumnValue } from '#lib/pgoutput/testing';
 import { describe, expect, it } from 'vitest';
-import { bodyOf, EventHarness } from './testing/event-harness.js';
+import { EventHarness, parsedBody } from './testing/event-harness.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 60 }).map((text) => text.replaceAll('\0', ''));
 /** Strange names too, but never one that changes an object's prototype when the expectation is built. */
@@ -66,7 +66,7 @@ describe('any row', () => {
       fc.property(anyCase, (sent) => {
         const harness = harnessFor(sent);
         harness.insert(sent.oldRow);
-        const event = JSON.parse(bodyOf(harness.update(sent.newRow, sent.oldKind, sent.oldRow)));
+        const event = parsedBody(harness.update(sent.newRow, sent.oldKind, sent.oldRow));
         expect(event).toEqual({
           id: event.id,
           schema: 'public',
@@ -88,10 +88,10 @@ describe('any row', () => {
         const inserted = expected({ ...sent, newRow: sent.oldRow, oldKind: 'none' });
         const oldKind = sent.oldKind === 'none' ? 'key' : sent.oldKind;
         const deleted = expected({ ...sent, newRow: [], oldKind });
-        const insert = JSON.parse(bodyOf(harness.insert(sent.oldRow)));
+        const insert = parsedBody(harness.insert(sent.oldRow));
         expect(insert.data).toEqual(inserted.data);
         expect([insert.dataOld, insert.unchangedToastedValues]).toEqual([{}, []]);
-        const remove = JSON.parse(bodyOf(harness.delete(oldKind, sent.oldRow)));
+        const remove = parsedBody(harness.delete(oldKind, sent.oldRow));
         expect(remove.dataOld).toEqual(deleted.dataOld);
         expect([remove.data, remove.unchangedToastedValues]).toEqual([{}, []]);
       }),

@@ -13,7 +13,7 @@ interface Place {
 
 /** The id by its definition, as a string of 128 bits. */
 function slowId(source: EventSource, place: Place): string {
-  const publications = [...source.publications].sort().join(',');
+  const publications = source.publications.toSorted().join(',');
   const text = [source.systemIdentifier, source.databaseOid, publications, place.xid, place.commitTimestamp].join('/');
   const digest = createHash('sha256').update(text).digest();
   const hashBits = [...digest].map((byte) => byte.toString(2).padStart(8, '0')).join('');

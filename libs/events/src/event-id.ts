@@ -51,6 +51,6 @@ export class TransactionIds {
 
 /** The part of the hashed text that stays the same: system identifier, database OID, sorted publication names. */
 export function sourceText(source: EventSource): string {
-  const publications = [...source.publications].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const publications = source.publications.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return `${source.systemIdentifier}/${source.databaseOid}/${publications.join(',')}`;
 }

@@ -65,7 +65,7 @@ describe('control messages', () => {
   it.each(['Z', '\0', '\xff'])('refuses the unknown kind %j', (kind) => {
     expect(harness.failure(bytes(kind, uint64(0n)))).toMatchObject({
       position: 0,
-      message: expect.stringContaining('unknown kind'),
+      message: expect.stringContaining('unknown kind') as string,
     });
   });
 
@@ -106,7 +106,7 @@ describe('schema messages', () => {
     expect(harness.failure(type)).toMatchObject({
       position: 12,
       messageType: 'Y',
-      message: expect.stringContaining('UTF-8'),
+      message: expect.stringContaining('UTF-8') as string,
     });
   });
 
@@ -153,7 +153,7 @@ describe('schema messages', () => {
     });
     expect(harness.failure(truncate)).toMatchObject({
       position: 10,
-      message: expect.stringContaining('unknown relation OID 9'),
+      message: expect.stringContaining('unknown relation OID 9') as string,
     });
     truncate[5] = 4;
     expect(harness.failure(truncate)).toMatchObject({ position: 5 });

@@ -98,6 +98,18 @@ export function bodyOf(event: OutgoingEvent): string {
   return event.slab.toString('utf8', event.start, event.end);
 }
 
+/** An event's body as consumers read it. */
+export interface ParsedEvent {
+  readonly id: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly dataOld: Readonly<Record<string, unknown>>;
+  readonly unchangedToastedValues: readonly string[];
+}
+
+export function parsedBody(event: OutgoingEvent): ParsedEvent {
+  return JSON.parse(bodyOf(event)) as ParsedEvent;
+}
+
 export function keyOf(event: OutgoingEvent): string {
   return event.keySlab.toString('utf8', event.keyStart, event.keyEnd);
 }

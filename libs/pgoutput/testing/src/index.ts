@@ -1,13 +1,10 @@
 export {
   bytes,
   encodeMessage,
-  int32,
   int64,
   name,
   relationOf,
   tupleOf,
-  uint16,
-  uint32,
   uint64,
   uint8,
   UNCHANGED,

@@ -151,19 +151,19 @@ export function uint8(value: number): Buffer {
   return Buffer.of(value);
 }
 
-export function uint16(value: number): Buffer {
+function uint16(value: number): Buffer {
   const buffer = Buffer.alloc(2);
   buffer.writeUInt16BE(value);
   return buffer;
 }
 
-export function int32(value: number): Buffer {
+function int32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeInt32BE(value);
   return buffer;
 }
 
-export function uint32(value: number): Buffer {
+function uint32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32BE(value);
   return buffer;
