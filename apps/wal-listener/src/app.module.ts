@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AppConfigModule, type AppConfig } from '#lib/config';
+import { AppConfigModule, type LoadedConfig } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import type { Logger } from '#lib/kernel';
 import { MetricsModule } from '#lib/metrics';
@@ -9,13 +9,13 @@ import { PipelineModule } from '#lib/pipeline';
 /** The composition root: the only place that knows every module. */
 @Module({})
 export class AppModule {
-  static register(config: AppConfig, logger: Logger): DynamicModule {
+  static register(loaded: LoadedConfig, logger: Logger): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        AppConfigModule.forRoot(config),
+        AppConfigModule.forRoot(loaded),
         ObservabilityModule.register(logger),
-        MetricsModule.register(config),
+        MetricsModule.register(loaded.config),
         PipelineModule,
         HealthModule,
       ],

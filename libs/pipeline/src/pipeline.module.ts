@@ -16,7 +16,10 @@ const WEDGED_FACTOR = 3;
 @Module({
   imports: [
     ReplicationModule,
-    PublishingModule,
+    PublishingModule.forRootAsync({
+      inject: [APP_CONFIG, LOGGER, METRICS],
+      useFactory: (config: AppConfig, logger: Logger, metrics: Metrics) => ({ config, deps: { logger, metrics } }),
+    }),
     FilteringModule.registerAsync({
       inject: [APP_CONFIG],
       useFactory: ({ listener, publisher }: AppConfig) => ({

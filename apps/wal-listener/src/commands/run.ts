@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
-import { loadConfig, type AppConfig } from '#lib/config';
+import { loadConfig, type AppConfig, type LoadedConfig } from '#lib/config';
 import { AppError, toAppError, type Logger } from '#lib/kernel';
 import { createLogger, NestLogger } from '#lib/observability';
 import { PipelineHost } from '#lib/pipeline';
@@ -13,26 +13,27 @@ import { version } from '../version.js';
  * @throws AppError CONFIG_INVALID
  */
 export async function run(configPath: string | undefined): Promise<number> {
-  const { config, warnings, debug } = loadConfig({ configPath });
+  const loaded = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
+  const { config, file } = loaded;
   const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
-  for (const line of debug) logger.debug(line);
-  for (const line of warnings) logger.warn(line);
-  logger.info('starting', { version: version(), slot: config.listener.slotName, publisher: config.publisher.type });
-  const error = await serve(config, logger);
+  for (const line of loaded.ignored) logger.debug(line);
+  for (const line of loaded.warnings) logger.warn(line);
+  logger.info('starting', { version: version(), slot: config.listener.slotName, publisher: config.publisher.type, file });
+  const error = await serve(loaded, logger);
   if (error === undefined) return 0;
   const stack = error.code === 'INTERNAL' ? (error.cause as Error | undefined)?.stack : undefined;
   logger.error(error.message, { code: error.code, ...error.facts, remedy: error.remedy, stack });
   return 1;
 }
 
-async function serve(config: AppConfig, logger: Logger): Promise<AppError | undefined> {
-  const app = await NestFactory.create(AppModule.register(config, logger), {
+async function serve(loaded: LoadedConfig, logger: Logger): Promise<AppError | undefined> {
+  const app = await NestFactory.create(AppModule.register(loaded, logger), {
     abortOnError: false,
     logger: new NestLogger(logger),
   });
   await app.init();
   const host = app.get(PipelineHost);
-  const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(config));
+  const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(loaded.config));
   const broken = failOnUnhandled(logger);
   const removeHandlers = onSignals(logger, () => void app.close());
   const error = await Promise.race([host.finished, broken]);

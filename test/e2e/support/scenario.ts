@@ -1,0 +1,102 @@
+import { expect } from 'vitest';
+import type { Child } from '../../support/child-process.js';
+import { startNats, type NatsServer } from '../../support/nats-server.js';
+import { startPostgres, type PostgresServer, type PostgresVersion } from '../../support/postgres.js';
+import { databaseVariables, startService } from '../../support/service.js';
+import { waitFor } from '../../support/wait-for.js';
+import { Ledger } from './ledger.js';
+import { readStream } from './nats-stream.js';
+import { createWorkload, Writers } from './workload.js';
+
+const SLOT = 'wal_listener';
+/** A slot at the same position that nobody touches during the run: afterwards it tells what ids there should be. */
+const REFERENCE_SLOT = 'reference';
+const TOPIC = 'shop';
+
+/** A database under load, a NATS server and the built program between them. */
+export class Scenario implements AsyncDisposable {
+  private listener: Child | undefined;
+
+  private constructor(
+    readonly database: PostgresServer,
+    readonly nats: NatsServer,
+    private readonly env: Readonly<Record<string, string>>,
+  ) {}
+
+  static async start(version: PostgresVersion, env: Readonly<Record<string, string>> = {}): Promise<Scenario> {
+    const [database, nats] = await Promise.all([startPostgres({ version }), startNats()]);
+    await createWorkload(database, [SLOT, REFERENCE_SLOT]);
+    return new Scenario(database, nats, env);
+  }
+
+  writers(seed: number): Writers {
+    const { host, port, user, password, database } = this.database;
+    return new Writers({ host, port, user, password, database }, 8, seed);
+  }
+
+  /** Starts the program, or starts it again. */
+  startListener(env: Readonly<Record<string, string>> = {}): Child {
+    this.listener = startService({
+      ...databaseVariables(this.database),
+      WAL_LISTENER_SLOT_NAME: SLOT,
+      WAL_PUBLISHER_TYPE: 'nats',
+      WAL_PUBLISHER_ADDRESS: this.nats.url,
+      WAL_PUBLISHER_TOPIC: TOPIC,
+      ...this.env,
+      ...env,
+    });
+    return this.listener;
+  }
+
+  /** Waits until everything committed so far is confirmed by the slot. */
+  async caughtUp(deadlineMs: number, slot = SLOT): Promise<void> {
+    const [end] = await this.database.query('SELECT pg_current_wal_insert_lsn() AS lsn');
+    const confirmed = async () => {
+      const [row] = await this.database.query(
+        `SELECT confirmed_flush_lsn >= '${String(end?.['lsn'])}' AS done FROM pg_replication_slots WHERE slot_name = '${slot}'`,
+      );
+      return row?.['done'] === true;
+    };
+    await waitFor(confirmed, {
+      deadlineMs,
+      intervalMs: 50,
+      what: () => `slot ${slot} to reach ${String(end?.['lsn'])}${this.listener?.lastOutput() ?? ''}`,
+    });
+  }
+
+  /** What a consumer finds in the stream. */
+  async received(): Promise<Ledger> {
+    const ledger = new Ledger();
+    await readStream(this.nats.url, TOPIC, ledger);
+    return ledger;
+  }
+
+  /** What an undisturbed listener publishes from the reference slot. */
+  async reference(): Promise<Ledger> {
+    const ledger = new Ledger();
+    await using child = startService(
+      { ...databaseVariables(this.database), WAL_LISTENER_SLOT_NAME: REFERENCE_SLOT, WAL_PUBLISHER_TYPE: 'stdout' },
+      { onLine: (line) => ledger.add(line), keepStdout: false },
+    );
+    await this.caughtUp(120_000, REFERENCE_SLOT);
+    await child.terminate();
+    return ledger;
+  }
+
+  /**
+   * The whole check after a run: what PostgreSQL committed is what the consumer has, in order per row, under the ids
+   * and with the bodies of an undisturbed reader.
+   */
+  async expectNothingLost(): Promise<Ledger> {
+    const received = await this.received();
+    expect(await received.differencesFrom(this.database)).toEqual([]);
+    expect(received.differencesFromLedger(await this.reference())).toEqual([]);
+    return received;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.listener?.[Symbol.asyncDispose]();
+    await this.nats[Symbol.asyncDispose]();
+    await this.database[Symbol.asyncDispose]();
+  }
+}
