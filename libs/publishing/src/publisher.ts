@@ -1,4 +1,4 @@
-import type { AppError } from '#lib/kernel';
+import type { AppError, ErrorCode } from '#lib/kernel';
 import type { OutgoingEvent } from '#lib/events';
 
 /** What a publisher tells the pipeline. All calls are cheap and never throw. */
@@ -47,8 +47,22 @@ export interface Publisher {
   close(graceMs: number): Promise<void>;
 }
 
+/** One thing that stands in the way of publishing, or that a person should know. */
+export interface BrokerFinding {
+  readonly severity: 'error' | 'warning';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What mends it: the exact command where one does. */
+  readonly remedy: string;
+}
+
 /** What a broker's driver gives to the DI factory. */
 export interface PublisherDriver {
+  /**
+   * Looks whether the broker can be reached and is set up for what is configured; changes nothing there.
+   * @throws AppError when it cannot be asked
+   */
+  check(signal: AbortSignal): Promise<readonly BrokerFinding[]>;
   /** The name as this broker takes it: characters it forbids become `_`. Pure. */
   topicName(name: string): string;
   /** Whether OutgoingEvent's key bytes are used (else the pipeline need not compute them). */
