@@ -146,5 +146,5 @@ function toNode(text: string, option: OptionSpec, origin: string, findings: Find
     return undefined;
   }
   // Read as YAML, of which JSON is a part: it keeps the order of keys like "2", "1" and sees keys that occur twice.
-  return parseYaml(trimmed, origin, () => origin, findings);
+  return parseYaml(trimmed, () => origin, findings);
 }

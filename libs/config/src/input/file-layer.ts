@@ -8,7 +8,7 @@ import { parseYaml } from './yaml-input.js';
 /** The options that a YAML text sets; `path` is the file's name as faults show it. Empty values count as not set. */
 export function readFileLayer(text: string, path: string, findings: Findings): Layer {
   const layer: Layer = new Map();
-  const root = parseYaml(text, path, (line) => `${path}:${line}`, findings);
+  const root = parseYaml(text, (line) => `${path}:${line}`, findings);
   if (root !== undefined) readSection(root, ROOT_SECTION, layer, findings);
   return layer;
 }

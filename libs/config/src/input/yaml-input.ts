@@ -1,10 +1,12 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
   parseDocument,
+  type Alias,
   type Document,
   type ErrorCode,
   type Scalar,
@@ -22,7 +24,7 @@ const MAX_DEPTH = 100;
 const SYNTAX_TEXTS: Partial<Record<ErrorCode, string>> = {
   BAD_ALIAS: 'a value begins with * but no such anchor exists; put texts that begin with * in quotes',
   BAD_DQ_ESCAPE: 'unknown escape in a double-quoted text; write \\\\ for a backslash or use single quotes',
-  BAD_INDENT: 'wrong indentation',
+  BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
   BAD_SCALAR_START: 'a text begins with a reserved character; put it in quotes',
   BLOCK_AS_IMPLICIT_KEY: 'a second ": " on one line; put texts that hold ": " in quotes',
   DUPLICATE_KEY: 'the key occurs twice',
@@ -38,12 +40,7 @@ const SYNTAX_TEXTS: Partial<Record<ErrorCode, string>> = {
  * Parses YAML 1.2 (aliases and `<<` merges included), keeping the order of maps and the spelling of scalars.
  * `origin(line)` names a place. Gives undefined for an empty document or after reporting faults.
  */
-export function parseYaml(
-  text: string,
-  path: string,
-  origin: (line: number) => string,
-  findings: Findings,
-): InputNode | undefined {
+export function parseYaml(text: string, origin: (line: number) => string, findings: Findings): InputNode | undefined {
   const lines = new LineCounter();
   const fail = (offset: number, accepted: string): void => {
     const { line, col } = lines.linePos(offset);
@@ -60,21 +57,30 @@ export function parseYaml(
       lineCounter: lines,
       prettyErrors: false,
       keepSourceTokens: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const problems = [...document.errors, ...document.warnings];
-    for (const problem of problems) fail(problem.pos[0], SYNTAX_TEXTS[problem.code] ?? 'not valid YAML');
+    // What follows the first fault is mostly its echo.
+    const [first] = problems.sort((a, b) => a.pos[0] - b.pos[0]);
+    if (first !== undefined) fail(first.pos[0], SYNTAX_TEXTS[first.code] ?? 'not valid YAML');
     if (problems.length > 0 || document.contents === null) return undefined;
     return new TreeReader(document, (offset) => origin(lines.linePos(offset).line)).read(document.contents, 0);
   } catch (error) {
-    const accepted = error instanceof UnusableError ? error.message : 'not valid YAML (nested too deeply?)';
-    findings.fault({ kind: 'syntax', path, source: undefined, found: undefined, accepted });
+    if (error instanceof UnusableError) fail(error.offset, error.message);
+    else fail(0, 'not valid YAML (nested too deeply?)');
     return undefined;
   }
 }
 
 /** Well-formed, but nothing that a configuration can be. */
-class UnusableError extends Error {}
+class UnusableError extends Error {
+  constructor(
+    message: string,
+    readonly offset: number,
+  ) {
+    super(message);
+  }
+}
 
 class TreeReader {
   private nodes = 0;
@@ -86,10 +92,11 @@ class TreeReader {
 
   read(node: unknown, depth: number): InputNode {
     this.nodes += 1;
-    if (this.nodes > MAX_NODES) throw new UnusableError(`unfolds to more than ${MAX_NODES} values`);
-    if (depth > MAX_DEPTH)
-      throw new UnusableError(`nested more than ${MAX_DEPTH} levels deep, or an anchor holds itself`);
-    if (isAlias(node)) return this.read(node.resolve(this.document), depth + 1);
+    if (this.nodes > MAX_NODES) throw new UnusableError(`unfolds to more than ${MAX_NODES} values`, offsetOf(node));
+    if (depth > MAX_DEPTH) {
+      throw new UnusableError(`nested more than ${MAX_DEPTH} levels deep, or an anchor holds itself`, offsetOf(node));
+    }
+    if (isAlias(node)) return this.read(this.target(node), depth + 1);
     if (isMap(node)) return this.readMap(node, depth);
     if (isSeq(node)) return this.readList(node, depth);
     if (isScalar(node)) return { kind: 'scalar', text: scalarText(node), origin: this.origin(node) };
@@ -104,7 +111,7 @@ class TreeReader {
     const own: MapEntry[] = [];
     const merged: MapEntry[] = [];
     for (const { key, value } of node.items) {
-      const keyNode = isAlias(key) ? key.resolve(this.document) : key;
+      const keyNode = isAlias(key) ? this.target(key) : key;
       if (isScalar(keyNode) && keyNode.type === 'PLAIN' && keyNode.source === '<<')
         merged.push(...this.mergedEntries(value, depth));
       else own.push({ key: this.keyText(keyNode), value: this.read(value, depth + 1), origin: this.origin(keyNode) });
@@ -119,19 +126,28 @@ class TreeReader {
     const maps = tree.kind === 'list' ? tree.items : [tree];
     return maps.flatMap((map) => {
       if (map.kind === 'map') return map.entries;
-      throw new UnusableError('<< merges something that is not a map');
+      throw new UnusableError('<< merges something that is not a map', offsetOf(value));
     });
   }
 
   private keyText(key: unknown): string {
     if (isScalar(key)) return scalarText(key);
-    throw new UnusableError('a key that is a list or a map');
+    throw new UnusableError('a key that is a list or a map', offsetOf(key));
+  }
+
+  private target(alias: Alias): unknown {
+    const target = alias.resolve(this.document);
+    if (target === undefined) throw new UnusableError(SYNTAX_TEXTS.BAD_ALIAS ?? '', offsetOf(alias));
+    return target;
   }
 
   private origin(node: unknown): string {
-    const range = isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
-    return this.originAt(range?.[0] ?? 0);
+    return this.originAt(offsetOf(node));
   }
+}
+
+function offsetOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }
 
 function scalarText(node: Scalar): string {

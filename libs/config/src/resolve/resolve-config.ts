@@ -26,7 +26,7 @@ function resolveListener(bound: BoundConfig, findings: Findings): ListenerConfig
   const { listener } = bound.schema;
   const { schemas, tables, columns } = listener.exclude;
   if (listener.filter.tables !== undefined) {
-    findings.warn(`listener.filter.tables is set: published is only ${describeFilter(listener.filter.tables)}`);
+    findings.warn(`listener.filter.tables is set: only this is published: ${describeFilter(listener.filter.tables)}`);
   }
   return {
     slotName: listener.slotName,
