@@ -1,0 +1,31 @@
+import type { AppConfig } from '#lib/config';
+import { AppError } from '#lib/kernel';
+import type { PublisherDeps } from './publisher-deps.js';
+import type { PublisherDriver } from './publisher.js';
+
+const notYetAvailable = (type: string): never => {
+  throw new AppError('BROKER_CONFIG', `publisher.type ${type} is not yet available`, {
+    remedy: 'Use nats or stdout.',
+  });
+};
+
+/**
+ * The driver of the broker that `publisher.type` names. Only that broker's client library is loaded.
+ *
+ * @throws AppError BROKER_CONFIG when the broker or a credential file cannot be used
+ */
+export async function createPublisherDriver(config: AppConfig, deps: PublisherDeps): Promise<PublisherDriver> {
+  const { type } = config.publisher;
+  switch (type) {
+    case 'stdout':
+      return (await import('./stdout/stdout.driver.js')).createStdoutDriver(config, deps);
+    case 'nats':
+      return (await import('./nats/nats.driver.js')).createNatsDriver(config, deps);
+    case 'kafka':
+      return notYetAvailable(type);
+    case 'rabbitmq':
+      return notYetAvailable(type);
+    case 'google_pubsub':
+      return notYetAvailable(type);
+  }
+}

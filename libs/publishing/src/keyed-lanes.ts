@@ -1,0 +1,100 @@
+import type { OutgoingEvent } from '#lib/events';
+import type { SendOrder } from './send-order.js';
+
+/**
+ * One unacknowledged event per ordering key: `next` gives an event only when every earlier one of its key is done.
+ * A barrier event is given alone, after all before it and before all after it. Pure.
+ */
+export class KeyedLanes implements SendOrder {
+  /** A key is present while one of its events is ready or given out; the value waits behind it. */
+  private readonly lanes = new Map<string, Fifo<OutgoingEvent>>();
+  private readonly ready = new Fifo<OutgoingEvent>();
+  private readonly held = new Fifo<OutgoingEvent>();
+  private barrier: OutgoingEvent | undefined;
+  private barrierGiven = false;
+
+  offer(event: OutgoingEvent): void {
+    if (this.barrier !== undefined) this.held.push(event);
+    else this.place(event);
+  }
+
+  next(): OutgoingEvent | undefined {
+    const event = this.ready.shift();
+    if (event !== undefined) return event;
+    if (this.barrier === undefined || this.barrierGiven || this.lanes.size > 0) return undefined;
+    this.barrierGiven = true;
+    return this.barrier;
+  }
+
+  done(event: OutgoingEvent): void {
+    if (event === this.barrier) {
+      this.barrier = undefined;
+      this.barrierGiven = false;
+      while (this.barrier === undefined) {
+        const later = this.held.shift();
+        if (later === undefined) return;
+        this.place(later);
+      }
+      return;
+    }
+    const key = keyOf(event);
+    const following = this.lanes.get(key)?.shift();
+    if (following === undefined) this.lanes.delete(key);
+    else this.ready.push(following);
+  }
+
+  clear(): void {
+    this.lanes.clear();
+    this.ready.clear();
+    this.held.clear();
+    this.barrier = undefined;
+    this.barrierGiven = false;
+  }
+
+  private place(event: OutgoingEvent): void {
+    if (event.barrier) {
+      this.barrier = event;
+      return;
+    }
+    const key = keyOf(event);
+    const lane = this.lanes.get(key);
+    if (lane === undefined) {
+      this.lanes.set(key, new Fifo());
+      this.ready.push(event);
+    } else {
+      lane.push(event);
+    }
+  }
+}
+
+function keyOf(event: OutgoingEvent): string {
+  return event.keySlab.toString('latin1', event.keyStart, event.keyEnd);
+}
+
+/** A queue whose shift costs the same however long it is. */
+class Fifo<T> {
+  private items: (T | undefined)[] = [];
+  private from = 0;
+
+  push(item: T): void {
+    this.items.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.from === this.items.length) return undefined;
+    const item = this.items[this.from];
+    this.items[this.from] = undefined;
+    this.from += 1;
+    if (this.from === this.items.length) this.clear();
+    else if (this.from >= 1024 && this.from * 2 > this.items.length) {
+      this.items = this.items.slice(this.from);
+      this.from = 0;
+    }
+    return item;
+  }
+
+  clear(): void {
+    this.items = [];
+    this.from = 0;
+  }
+}

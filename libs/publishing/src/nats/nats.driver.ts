@@ -1,0 +1,31 @@
+import type { AppConfig } from '#lib/config';
+import { systemClock } from '#lib/kernel';
+import type { PublisherDeps } from '../publisher-deps.js';
+import type { PublisherDriver } from '../publisher.js';
+import { checkNats } from './check-nats.js';
+import { LinkPool } from './link-pool.js';
+import { type NatsMemory, NatsPublisher } from './nats.publisher.js';
+import { subjectName } from './subject-name.js';
+
+/**
+ * Publishers for NATS JetStream. What one attempt learns about the cluster and about other writers is kept for the next.
+ *
+ * @throws AppError BROKER_CONFIG for an address that cannot be read
+ */
+export function createNatsDriver(config: AppConfig, deps: PublisherDeps): PublisherDriver {
+  const { publisher, listener } = config;
+  const { chain } = publisher.nats;
+  const pool = new LinkPool(publisher);
+  const memory: NatsMemory = { keyed: chain === 'off', strangers: 0 };
+  const { logger, metrics, clock = systemClock } = deps;
+  return {
+    check: (signal) => checkNats(pool, publisher, signal),
+    needsKeys: chain !== 'on',
+    topicName: subjectName,
+    create: (publisherListener) =>
+      new NatsPublisher(
+        { publisher, ackTimeoutMs: listener.ackTimeoutMs, pool, memory, logger, metrics, clock },
+        publisherListener,
+      ),
+  };
+}

@@ -1,0 +1,363 @@
+import type { OutgoingEvent } from '#lib/events';
+import { AppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import type { EventWindow } from '../event-window.js';
+import { deadLetterBody, type Poison, poisonError } from '../poison.js';
+import type { SettleBatch } from '../settle-batch.js';
+import { HeaderWriter } from './header-writer.js';
+import { JS_ERROR, type JetStreamError, mapRefusal } from './map-nats-error.js';
+import type { NatsLink } from './nats-link.js';
+import { PubAckReader } from './pub-ack.js';
+import type { SendMode } from './send-mode.js';
+import { type SizeLimit, sizeLimit } from './size-limit.js';
+import type { StreamConfig } from './stream-facts.js';
+import { isCovered } from './subject-name.js';
+import { Wire } from './wire.js';
+
+/** Why sending stopped. */
+export type SendFailure =
+  /** The stream's last message is not the one that the chain names. */
+  | { readonly kind: 'wrongLast' }
+  /** The stream would not take a message for now. */
+  | { readonly kind: 'refused'; readonly error: AppError }
+  /** The connection broke, or answers stay away. */
+  | { readonly kind: 'lost'; readonly error: AppError }
+  /** Nothing is wrong with the broker: something has to be sent in another way. */
+  | { readonly kind: 'again' }
+  /** The stream does not store the subject, as far as is known. */
+  | { readonly kind: 'uncovered'; readonly subject: string };
+
+export interface SenderParts {
+  readonly window: EventWindow;
+  readonly settle: SettleBatch;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ackTimeoutMs: number;
+  readonly metadata: boolean;
+  readonly onPoison: 'halt' | 'deadLetter' | 'skip';
+  readonly deadLetterSubject: string;
+}
+
+export interface SenderHooks {
+  /** Sending stopped; what is on the wire may still be answered. Called once until `resume`. */
+  stopped(failure: SendFailure): void;
+  fatal(error: AppError): void;
+  /** The first message after a resume was stored: the broker takes events again. */
+  stored(): void;
+}
+
+/** Where one run of sending goes: a link and the stream behind it. */
+interface Target {
+  readonly link: NatsLink;
+  readonly stream: StreamConfig;
+  readonly acks: PubAckReader;
+  readonly limit: SizeLimit;
+  /** Subjects found to be stored by the stream. */
+  readonly covered: Set<string>;
+}
+
+/**
+ * Sends what the order gives, over one link at a time, and settles what is acknowledged. Stops at the first thing that
+ * goes wrong and says so; whoever it tells puts that right and resumes.
+ */
+export class NatsSender {
+  private readonly header: HeaderWriter;
+  private readonly wire: Wire;
+  private target: Target | undefined;
+  private sending = false;
+  private broken = false;
+  private fresh = false;
+  private highestSent = 0;
+  /** The chain: the event sent before, or (at its start) the stream's last sequence. */
+  private previous: OutgoingEvent | undefined;
+  private lastSequence = -1;
+  /** Sent without an id in the chain: nothing follows until it is answered. */
+  private solo: OutgoingEvent | undefined;
+  private halt: AppError | undefined;
+  private last: { readonly event: OutgoingEvent; readonly seq: number } | undefined;
+  /** Stored, but before a repeat of an earlier event: to be stored once more. */
+  private readonly repeats = new Set<number>();
+  /** Refused by the stream for their size. */
+  private readonly tooLarge = new Set<number>();
+
+  constructor(
+    private readonly parts: SenderParts,
+    private mode: SendMode,
+    private readonly hooks: SenderHooks,
+  ) {
+    this.header = new HeaderWriter(parts.metadata);
+    this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) => this.overdue(waitedMs));
+  }
+
+  get isSending(): boolean {
+    return this.sending;
+  }
+
+  /** A message was met that ends the service; only what was sent before it is still waited for. */
+  get isHalting(): boolean {
+    return this.halt !== undefined;
+  }
+
+  get isChained(): boolean {
+    return this.mode.chained;
+  }
+
+  /** Whether everything on the wire has been answered. */
+  get isIdle(): boolean {
+    return this.wire.isIdle;
+  }
+
+  /** The highest seq ever handed to a link; 0 = none. */
+  get highestSentSeq(): number {
+    return this.highestSent;
+  }
+
+  /** The event known to be stored last, with its sequence in the stream. */
+  get lastStored(): { readonly event: OutgoingEvent; readonly seq: number } | undefined {
+    return this.last;
+  }
+
+  /** Changes how events are sent; only while not sending. */
+  use(mode: SendMode): void {
+    this.mode = mode;
+  }
+
+  /** Takes an event that was just put into the window. */
+  offer(event: OutgoingEvent): void {
+    this.mode.order.offer(event);
+  }
+
+  /** Counts an event as stored that was read in the stream. */
+  proven(event: OutgoingEvent, streamSeq: number): void {
+    this.last = { event, seq: streamSeq };
+    this.settle(event);
+  }
+
+  /**
+   * Sends everything unsettled, in order, as far as the order and the wire allow.
+   *
+   * @param lastSequence the stream's last sequence
+   * @param afterOurs the stream's last message is known: whatever of ours it holds counts as settled already
+   */
+  resume(link: NatsLink, stream: StreamConfig, lastSequence: number, afterOurs: boolean): void {
+    const limit = sizeLimit(link.maxPayloadBytes, stream);
+    this.target = { link, stream, acks: new PubAckReader(stream.name), limit, covered: new Set() };
+    this.lastSequence = lastSequence;
+    if (afterOurs) this.mode.proof.raise(lastSequence);
+    this.previous = undefined;
+    this.solo = undefined;
+    this.halt = undefined;
+    this.broken = false;
+    this.fresh = true;
+    this.wire.reset();
+    this.mode.order.clear();
+    for (let seq = this.parts.window.head; seq < this.parts.window.end; seq++) {
+      const event = this.parts.window.at(seq);
+      if (event !== undefined) this.mode.order.offer(event);
+    }
+    this.sending = true;
+    this.pump();
+  }
+
+  /** The link is gone (answers never come), or the end has come: nothing more is sent. */
+  abandon(): void {
+    this.sending = false;
+    this.broken = true;
+    this.target = undefined;
+    this.wire.reset();
+  }
+
+  /** Stops sending; answers to what is on the wire still count. */
+  pause(): void {
+    this.sending = false;
+  }
+
+  /** Resolves when everything on the wire is answered. */
+  whenAnswered(): Promise<void> {
+    return this.wire.whenIdle();
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    const { parts, wire, target } = this;
+    if (!this.sending || target === undefined) return;
+    const nowMs = parts.clock.now();
+    let attempts = 0;
+    let retries = 0;
+    while (this.sending && this.solo === undefined && !wire.isFull) {
+      const event = this.mode.order.next();
+      if (event === undefined) break;
+      if (!this.send(target, event, nowMs)) continue;
+      attempts += 1;
+      if (event.seq <= this.highestSent) retries += 1;
+      else this.highestSent = event.seq;
+    }
+    if (attempts > 0) parts.metrics.publishAttempts(attempts);
+    if (retries > 0) parts.metrics.publishRetries(retries);
+    this.finishHalt();
+  }
+
+  /** An answer for the event with this seq, from the link in use. */
+  reply(seq: number, data: Uint8Array): void {
+    const event = this.parts.window.at(seq);
+    if (event === undefined || this.target === undefined) return;
+    const reply = this.target.acks.read(data);
+    if (reply.kind === 'stored') this.stored(event, reply.seq, reply.duplicate);
+    else if (reply.kind === 'refused') this.refused(event, reply.error);
+    else this.stop({ kind: 'refused', error: this.noAnswer() });
+    this.wire.answered(event);
+    this.finishHalt();
+    if (this.wire.hasRoom) this.pump();
+  }
+
+  private send(target: Target, event: OutgoingEvent, nowMs: number): boolean {
+    const header = this.writeHeader(event);
+    const sizeBytes = header.length + (event.end - event.start);
+    const { bytes: limitBytes, name: limitName } = target.limit;
+    if (sizeBytes > limitBytes || this.tooLarge.has(event.seq)) {
+      return this.poisoned(target, { event, sizeBytes, limitBytes, limitName }, nowMs);
+    }
+    return this.hand(target, event, event.route.topic, header, event.slab.subarray(event.start, event.end), nowMs);
+  }
+
+  private hand(
+    target: Target,
+    event: OutgoingEvent,
+    subject: string,
+    header: Buffer,
+    body: Buffer,
+    nowMs: number,
+  ): boolean {
+    if (!covers(target, subject)) {
+      this.stop({ kind: 'uncovered', subject });
+      return false;
+    }
+    this.wire.sent(event, nowMs);
+    target.link.publish(subject, header, body, event.seq);
+    if (this.mode.chained) {
+      this.previous = event;
+      this.lastSequence = -1;
+      if (this.repeats.has(event.seq)) this.solo = event;
+    }
+    return true;
+  }
+
+  private writeHeader(event: OutgoingEvent): Buffer {
+    const withId = this.repeats.size === 0 || !this.repeats.has(event.seq);
+    return this.mode.chained
+      ? this.header.write(event, withId, this.previous, this.lastSequence)
+      : this.header.write(event, withId, undefined, -1);
+  }
+
+  private poisoned(target: Target, poison: Poison, nowMs: number): boolean {
+    const { event } = poison;
+    const { metrics, logger, onPoison, deadLetterSubject } = this.parts;
+    const error = poisonError(poison);
+    if (onPoison === 'halt') {
+      // What was sent before it is waited for, so that the next start meets it first.
+      this.sending = false;
+      this.halt = error;
+      return false;
+    }
+    metrics.problem('publish');
+    if (onPoison === 'skip') {
+      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
+      this.settle(event);
+      return false;
+    }
+    const header = this.writeHeader(event);
+    if (!this.hand(target, event, deadLetterSubject, header, deadLetterBody(poison), nowMs)) return false;
+    logger.warn(`sent to ${deadLetterSubject} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
+    return true;
+  }
+
+  private finishHalt(): void {
+    if (this.halt === undefined || this.broken || !this.wire.isIdle) return;
+    this.broken = true;
+    this.parts.metrics.problem('publish');
+    this.hooks.fatal(this.halt);
+  }
+
+  private stored(event: OutgoingEvent, streamSeq: number, duplicate: boolean): void {
+    // After a refusal in the chain only what is stored after a resend is certain to be in order.
+    if (this.broken && this.mode.chained) return;
+    if (this.mode.chained && !duplicate) this.settlePredecessors(event, streamSeq);
+    if (!this.mode.proof.accept(event, streamSeq)) {
+      this.repeats.add(event.seq);
+      this.stop({ kind: 'again' });
+      return;
+    }
+    if (this.solo === event) {
+      this.solo = undefined;
+      this.previous = undefined;
+      this.lastSequence = streamSeq;
+    }
+    this.proven(event, streamSeq);
+    if (!this.fresh) return;
+    this.fresh = false;
+    this.hooks.stored();
+  }
+
+  /** A message that was stored after the one it names proves that one stored, even if its answer got lost. */
+  private settlePredecessors(event: OutgoingEvent, streamSeq: number): void {
+    const { window } = this.parts;
+    for (let seq = window.head; seq < event.seq; seq++) {
+      const earlier = window.at(seq);
+      if (earlier === undefined) continue;
+      this.wire.answered(earlier);
+      this.proven(earlier, streamSeq - 1);
+    }
+  }
+
+  private settle(event: OutgoingEvent): void {
+    if (!this.parts.window.settle(event.seq)) return;
+    if (this.repeats.size > 0) this.repeats.delete(event.seq);
+    if (this.tooLarge.size > 0) this.tooLarge.delete(event.seq);
+    this.mode.order.done(event);
+    this.parts.settle.add(event.seq);
+  }
+
+  private refused(event: OutgoingEvent, error: JetStreamError): void {
+    switch (error.err_code) {
+      case JS_ERROR.wrongLastMsgId:
+      case JS_ERROR.wrongLastSequence:
+        this.stop({ kind: 'wrongLast' });
+        return;
+      case JS_ERROR.messageTooLarge:
+        this.tooLarge.add(event.seq);
+        this.stop({ kind: 'again' });
+        return;
+      default:
+        this.stop({ kind: 'refused', error: mapRefusal(error, this.target?.stream.name ?? '') });
+    }
+  }
+
+  private overdue(waitedMs: number): void {
+    this.parts.metrics.problem('ack');
+    const seconds = Math.round(waitedMs / 1000);
+    const message = `stream "${this.target?.stream.name ?? ''}" has not acknowledged for ${seconds} s`;
+    this.stop({ kind: 'lost', error: new AppError('BROKER_TIMEOUT', message) });
+  }
+
+  private noAnswer(): AppError {
+    const stream = this.target?.stream.name ?? '';
+    return new AppError('BROKER_REFUSED', `stream "${stream}" does not answer: deleted, or no leader now`, {
+      facts: { stream },
+    });
+  }
+
+  private stop(failure: SendFailure): void {
+    if (this.broken) return;
+    this.broken = true;
+    this.sending = false;
+    if (failure.kind === 'refused') this.parts.metrics.problem('publish');
+    this.hooks.stopped(failure);
+  }
+}
+
+function covers(target: Target, subject: string): boolean {
+  if (target.covered.has(subject)) return true;
+  if (!isCovered(subject, target.stream.subjects ?? [])) return false;
+  target.covered.add(subject);
+  return true;
+}

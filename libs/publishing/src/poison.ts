@@ -1,0 +1,41 @@
+import { eventId, type OutgoingEvent } from '#lib/events';
+import { AppError } from '#lib/kernel';
+
+/** A message that the broker can never take. */
+export interface Poison {
+  readonly event: OutgoingEvent;
+  readonly sizeBytes: number;
+  readonly limitBytes: number;
+  /** Whose limit it is, for example `max_payload of the server`. */
+  readonly limitName: string;
+}
+
+/** The fatal error for `onPoison: halt`. */
+export function poisonError(poison: Poison): AppError {
+  const { event, sizeBytes, limitBytes, limitName } = poison;
+  const table = `${event.route.schema}.${event.route.table}`;
+  const what = `${event.action} on ${table} at LSN ${event.tx.lsnText}`;
+  return new AppError('POISON', `${what} is too large: ${sizeBytes} bytes, limit ${limitBytes} (${limitName})`, {
+    facts: { table, lsn: event.tx.lsnText, sizeBytes, limitBytes },
+    remedy: `Raise ${limitName}, exclude the column (listener.exclude.columns), or choose publisher.onPoison.`,
+  });
+}
+
+/** What is published in its place for `onPoison: deadLetter`: where the event is and why, no row data. */
+export function deadLetterBody(poison: Poison): Buffer {
+  const { event, sizeBytes, limitBytes, limitName } = poison;
+  return Buffer.from(
+    JSON.stringify({
+      id: eventId(event),
+      schema: event.route.schema,
+      table: event.route.table,
+      action: event.action,
+      lsn: event.tx.lsnText,
+      xid: event.tx.xid,
+      commitTime: event.tx.commitTime,
+      reason: `too large for ${limitName}`,
+      size: sizeBytes,
+      limit: limitBytes,
+    }),
+  );
+}
