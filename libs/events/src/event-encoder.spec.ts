@@ -51,6 +51,14 @@ describe('the body', () => {
     );
   });
 
+  it('of one event owes nothing to the one before', () => {
+    const harness = new EventHarness(FULL_USERS);
+    harness.update([UNCHANGED, 'B', UNCHANGED], 'full', ['1', 'A', null]);
+    expect(bodyOf(harness.update(['1', 'B', '2']))).toContain(
+      `"data":{"id":1,"name":"B","extra":2},"dataOld":{},${AFTER}[]`,
+    );
+  });
+
   it('of an UPDATE leaves out what no row holds', () => {
     const harness = new EventHarness(FULL_USERS);
     const event = harness.update([UNCHANGED, UNCHANGED, UNCHANGED], 'full', [UNCHANGED, UNCHANGED, UNCHANGED]);
@@ -200,6 +208,34 @@ describe('memory', () => {
     const remove = harness.delete('full', ['2', large, null]);
     expect(parsedBody(remove).dataOld.name).toBe(large);
     expect(parsedBody(small).data).toEqual({ id: 1, name: 'A', extra: null });
+  });
+
+  it('is reserved for every place that a name, a value and a quote can take', () => {
+    const long = Array.from({ length: 200 }, (_, index) => `"${index}"`.padEnd(63, '\u0001'));
+    const short = Array.from({ length: 200 }, (_, index) => String(index));
+    for (const names of [long, short]) expectAllUnchanged(names);
+  });
+
+  function expectAllUnchanged(names: readonly string[]): void {
+    const columns = names.map((name) => [name, 25, 'key'] as const);
+    const harness = new EventHarness(relationOf(columns, { replicaIdentity: 'f' }));
+    const all = <T>(value: T) => columns.map(() => value);
+    for (const value of ['', null, '\u0001']) {
+      const { data, dataOld, unchangedToastedValues } = parsedBody(harness.update(all(UNCHANGED), 'full', all(value)));
+      expect(Object.values(data)).toEqual(all(value));
+      expect(dataOld).toEqual(data);
+      expect(unchangedToastedValues).toEqual(names);
+    }
+  }
+
+  it('is reserved for rows of a few columns', () => {
+    const narrow = new EventHarness(FULL_USERS);
+    const event = narrow.update([UNCHANGED, UNCHANGED, UNCHANGED], 'full', [null, '', null]);
+    expect(parsedBody(event).data).toEqual({ id: null, name: '', extra: null });
+    const escaped = '\u0001'.repeat(600);
+    expect(parsedBody(narrow.update([UNCHANGED, UNCHANGED, null], 'full', ['1', escaped, null])).data['name']).toBe(
+      escaped,
+    );
   });
 
   it('holds rows of which every byte is escaped', () => {

@@ -83,6 +83,12 @@ describe('the ordering key', () => {
     expect(keyOf(new EventHarness(USERS, { keyColumns: ['name'] }).delete('key', ['1', null]))).toBe('null');
   });
 
+  it('of one event owes nothing to the one before', () => {
+    const harness = new EventHarness(USERS);
+    harness.insert(['1', 'A']);
+    expect(keyOf(harness.update([UNCHANGED, 'A']))).toBe('null');
+  });
+
   it('of a DELETE comes from the old row', () => {
     expect(keyOf(new EventHarness(USERS).delete('key', ['9', null]))).toBe('9');
     expect(keyOf(new EventHarness(PAIRS).delete('key', ['x', null, '3']))).toBe('["x",3]');

@@ -49,5 +49,7 @@ describe('slabs', () => {
     const slabs = new Slabs();
     slabs.reserve(500_000);
     expect(() => slabs.commit(500_001)).toThrow(RangeError);
+    slabs.reserve(10);
+    expect(() => slabs.commit(slabs.start + 11)).toThrow(RangeError);
   });
 });

@@ -10,6 +10,7 @@ export class Slabs {
   /** The memory of the last reservation; it begins at `start`. */
   slab: Buffer = Buffer.allocUnsafeSlow(0);
   start = 0;
+  private limit = 0;
   private shared: Buffer = this.slab;
   private used = 0;
 
@@ -27,14 +28,15 @@ export class Slabs {
       this.slab = this.shared;
       this.start = 0;
     }
+    this.limit = this.start + bytes;
   }
 
   /**
    * Keeps the bytes from `start` to `end` for good.
-   * @throws RangeError when more was written than reserved: a typed array drops such bytes in silence
+   * @throws RangeError when more was written than reserved: at a slab's end such bytes would be dropped in silence
    */
   commit(end: number): void {
-    if (end > this.slab.length) throw new RangeError(`wrote ${end - this.slab.length} bytes past the reserved room`);
+    if (end > this.limit) throw new RangeError(`wrote ${end - this.limit} bytes past the reserved room`);
     if (this.slab === this.shared) this.used = end;
   }
 }

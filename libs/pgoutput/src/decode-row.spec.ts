@@ -38,6 +38,19 @@ describe('row messages', () => {
     expect(valuesOf(decoded.oldTuple)).toEqual(oldKind === 'none' ? [] : ['1', null]);
   });
 
+  it('forgets the old row of the Update before', () => {
+    harness.learn(USERS);
+    const update = {
+      type: 'update',
+      relation: USERS,
+      oldTuple: tupleOf(['1', 'A']),
+      newTuple: tupleOf(['2', 'B']),
+    } as const;
+    harness.decode(encodeMessage({ ...update, oldKind: 'full' }));
+    const decoded = harness.decode(encodeMessage({ ...update, oldKind: 'none' }));
+    expect(decoded).toMatchObject({ oldKind: 'none', oldTuple: { count: 0 } });
+  });
+
   it.each(['key', 'full'] as const)('reads Delete with old row: %s', (oldKind) => {
     harness.learn(USERS);
     const decoded = harness.decode(
@@ -102,7 +115,7 @@ describe('row messages', () => {
   it.each([
     ['a huge length', 't\x7f\xff\xff\xff', 'claims 2147483647 bytes'],
     ['a negative length', 't\xff\xff\xff\xff', 'claims -1 bytes'],
-    ['a length that is cut off', 't\0\0', 'length of column 0 is cut off'],
+    ['a length that is cut off', 't\0\0\0', 'length of column 0 is cut off'],
     ['a binary value', 'b\0\0\0\0', 'is binary'],
     ['an unknown kind', 'x', 'unknown kind'],
   ])('refuses %s', (_, column, reason) => {
