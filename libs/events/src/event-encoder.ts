@@ -1,26 +1,17 @@
 import type { BeginMessage, DeleteMessage, InsertMessage, Tuple, UpdateMessage } from '#lib/pgoutput';
 import { formatLsn } from '#lib/pgoutput';
 import { ID_OFFSET, type Action, type OutgoingEvent, type TransactionInfo } from './change-event.js';
-import { commitTimeMs, CommitTimeFormatter } from './commit-time.js';
-import { sourceText, TransactionIds, type EventSource } from './event-id.js';
+import { commitTimeMs } from './commit-time.js';
+import { EventIds, type EventSource } from './event-id.js';
 import { MAX_EXPANSION, writeBytes } from './json-writer.js';
 import { keyChanged, maxKeyLength, writeKey } from './ordering-key.js';
 import type { RowPlan } from './row-plan.js';
 import { measureRow, RowWriter, textLength } from './row-writer.js';
 import { Slabs } from './slabs.js';
+import { TransactionFrame } from './transaction-frame.js';
 
 /** Up to this bound room is reserved for the worst case; above it the row is measured first. */
 const MEASURE_FROM_BYTES = 32 * 1024;
-
-/** What the events of one transaction share; made when it has its first published one. */
-interface OpenTransaction {
-  readonly info: TransactionInfo;
-  readonly ids: TransactionIds;
-  /** From the end of `dataOld` to the names of the unchanged columns. */
-  readonly afterRows: Buffer;
-  /** The same for an event without an old row. */
-  readonly emptyOldAndAfter: Buffer;
-}
 
 /**
  * Turns decoded rows into events: bytes of JSON in slabs that are never written again. One per session; calls come in
@@ -30,46 +21,47 @@ interface OpenTransaction {
  * before filters. They throw AppError PROTOCOL when a value's text is not of its type, and leave nothing behind then.
  */
 export class EventEncoder {
-  private readonly source: string;
-  private readonly commitTimes = new CommitTimeFormatter();
+  private readonly ids: EventIds;
+  private readonly frame = new TransactionFrame();
   private readonly slabs = new Slabs();
   private readonly rows = new RowWriter();
   private begin: BeginMessage | undefined;
-  private open: OpenTransaction | undefined;
+  /** Made when the transaction has its first published event. */
+  private tx: TransactionInfo | undefined;
 
   constructor(source: EventSource) {
-    this.source = sourceText(source);
+    this.ids = new EventIds(source);
   }
 
   /** Starts a transaction: all events until the next call belong to it. Costs nothing until its first event. */
   beginTransaction(begin: BeginMessage): void {
     this.begin = begin;
-    this.open = undefined;
+    this.tx = undefined;
   }
 
   insert(plan: RowPlan, message: InsertMessage, seq: number, ordinal: number): OutgoingEvent {
     const { newTuple } = message;
-    const tx = this.startEvent(plan, 'INSERT', ordinal, newTuple, undefined);
+    this.startEvent(plan, 'INSERT', ordinal, newTuple, undefined);
     const { slab } = this.slabs;
     let at = this.slabs.start + plan.heads.INSERT.length;
     at = this.rows.writeNew(plan, newTuple, undefined, slab, at);
-    at = writeBytes(slab, at, tx.emptyOldAndAfter);
+    at = this.frame.writeWithEmptyOld(slab, at);
     return this.finishEvent(plan, 'INSERT', seq, ordinal, at, newTuple, undefined, false);
   }
 
   update(plan: RowPlan, message: UpdateMessage, seq: number, ordinal: number): OutgoingEvent {
     const { newTuple, oldKind } = message;
     const oldTuple = oldKind === 'none' ? undefined : message.oldTuple;
-    const tx = this.startEvent(plan, 'UPDATE', ordinal, newTuple, oldTuple);
+    this.startEvent(plan, 'UPDATE', ordinal, newTuple, oldTuple);
     const { slab } = this.slabs;
     let at = this.slabs.start + plan.heads.UPDATE.length;
     at = this.rows.writeNew(plan, newTuple, oldKind === 'full' ? oldTuple : undefined, slab, at);
     if (oldTuple === undefined) {
-      at = writeBytes(slab, at, tx.emptyOldAndAfter);
+      at = this.frame.writeWithEmptyOld(slab, at);
     } else {
       at = writeBytes(slab, at, DATA_OLD);
       at = this.rows.writeOld(plan, oldTuple, oldKind === 'key', slab, at);
-      at = writeBytes(slab, at, tx.afterRows);
+      at = this.frame.writeAfterRows(slab, at);
     }
     const barrier = plan.needsKeys && keyChanged(plan, message);
     return this.finishEvent(plan, 'UPDATE', seq, ordinal, at, newTuple, oldTuple, barrier);
@@ -77,22 +69,22 @@ export class EventEncoder {
 
   delete(plan: RowPlan, message: DeleteMessage, seq: number, ordinal: number): OutgoingEvent {
     const { oldTuple, oldKind } = message;
-    const tx = this.startEvent(plan, 'DELETE', ordinal, oldTuple, undefined);
+    this.startEvent(plan, 'DELETE', ordinal, oldTuple, undefined);
     const { slab } = this.slabs;
     let at = this.slabs.start + plan.heads.DELETE.length;
     at = writeBytes(slab, at, EMPTY_DATA_AND_OLD);
     at = this.rows.writeOld(plan, oldTuple, oldKind === 'key', slab, at);
-    at = writeBytes(slab, at, tx.afterRows);
+    at = this.frame.writeAfterRows(slab, at);
     return this.finishEvent(plan, 'DELETE', seq, ordinal, at, oldTuple, undefined, false);
   }
 
   /** One event for one of the relations of a Truncate message. */
   truncate(plan: RowPlan, seq: number, ordinal: number): OutgoingEvent {
-    const tx = this.startEvent(plan, 'TRUNCATE', ordinal, undefined, undefined);
+    this.startEvent(plan, 'TRUNCATE', ordinal, undefined, undefined);
     const { slab } = this.slabs;
     let at = this.slabs.start + plan.heads.TRUNCATE.length;
     at = writeBytes(slab, at, EMPTY_DATA);
-    at = writeBytes(slab, at, tx.emptyOldAndAfter);
+    at = this.frame.writeWithEmptyOld(slab, at);
     return this.finishEvent(plan, 'TRUNCATE', seq, ordinal, at, undefined, undefined, true);
   }
 
@@ -103,14 +95,13 @@ export class EventEncoder {
     ordinal: number,
     tuple: Tuple | undefined,
     oldTuple: Tuple | undefined,
-  ): OpenTransaction {
-    const tx = this.open ?? this.openTransaction();
+  ): void {
+    if (this.tx === undefined) this.openTransaction();
     this.rows.reset(plan);
     this.slabs.reserve(maxBodyLength(plan, tuple, oldTuple));
     const { slab, start } = this.slabs;
     writeBytes(slab, start, plan.heads[action]);
-    tx.ids.write(slab, start + ID_OFFSET, ordinal);
-    return tx;
+    this.ids.write(slab, start + ID_OFFSET, ordinal);
   }
 
   private finishEvent(
@@ -144,28 +135,22 @@ export class EventEncoder {
       keyEnd = writeKey(plan, tuple, oldTuple, keySlab, keyStart);
       this.slabs.commit(keyEnd);
     }
-    const tx = (this.open ?? this.openTransaction()).info;
+    const tx = this.tx ?? this.openTransaction();
     return { seq, route: plan.route, tx, ordinal, action, slab, start, end, keySlab, keyStart, keyEnd, barrier };
   }
 
-  private openTransaction(): OpenTransaction {
+  private openTransaction(): TransactionInfo {
     const { begin } = this;
     if (begin === undefined) throw new Error('an event outside of a transaction');
-    const commitTime = this.commitTimes.format(begin.commitTimestamp);
-    const afterRows = `,"commitTime":"${commitTime}","unchangedToastedValues":[`;
-    this.open = {
-      info: {
-        commitLsn: begin.commitLsn,
-        lsnText: formatLsn(begin.commitLsn),
-        xid: begin.xid,
-        commitTime,
-        commitTimeMs: commitTimeMs(begin.commitTimestamp),
-      },
-      ids: new TransactionIds(this.source, begin),
-      afterRows: Buffer.from(afterRows, 'latin1'),
-      emptyOldAndAfter: Buffer.from(`,"dataOld":{}${afterRows}`, 'latin1'),
+    this.ids.beginTransaction(begin);
+    this.tx = {
+      commitLsn: begin.commitLsn,
+      lsnText: formatLsn(begin.commitLsn),
+      xid: begin.xid,
+      commitTime: this.frame.beginTransaction(begin.commitTimestamp),
+      commitTimeMs: commitTimeMs(begin.commitTimestamp),
     };
-    return this.open;
+    return this.tx;
   }
 }
 

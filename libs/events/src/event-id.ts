@@ -11,26 +11,39 @@ export interface EventSource {
 }
 
 /**
- * The ids of one transaction's events: UUID version 8 (RFC 9562, section 5.8). The 122 bits around version and variant
- * are, in order, 64 of commit LSN, 32 of ordinal, 26 of a hash of source and transaction. docs/event-ids.md has vectors.
+ * Writes event ids: UUID version 8 (RFC 9562, section 5.8). The 122 bits around version and variant are, in order, 64 of
+ * commit LSN, 32 of ordinal, 26 of a hash of source and transaction. docs/event-ids.md has test vectors.
  */
-export class TransactionIds {
+export class EventIds {
+  /** The part of the hashed text that stays the same. */
+  private readonly sourceText: string;
   /** `xxxxxxxx-xxxx-8xxx-`: the first 60 bits of the LSN. */
-  private readonly prefix: Buffer;
+  private readonly prefix = Buffer.alloc(19);
   /** Variant and the LSN's last four bits, above the ordinal's first 26. */
-  private readonly high: number;
-  private readonly hashBits: number;
+  private high = 0;
+  private hashBits = 0;
 
-  constructor(sourceText: string, begin: BeginMessage) {
+  constructor(source: EventSource) {
+    const publications = source.publications.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    this.sourceText = `${source.systemIdentifier}/${source.databaseOid}/${publications.join(',')}`;
+  }
+
+  /** The ids written from now on belong to this transaction. */
+  beginTransaction(begin: BeginMessage): void {
     const lsn = begin.commitLsn.toString(16).padStart(16, '0');
-    this.prefix = Buffer.from(`${lsn.slice(0, 8)}-${lsn.slice(8, 12)}-8${lsn.slice(12, 15)}-`, 'latin1');
+    this.prefix.write(`${lsn.slice(0, 8)}-${lsn.slice(8, 12)}-8${lsn.slice(12, 15)}-`, 'latin1');
     this.high = 0x80000000 | (Number(begin.commitLsn & 15n) << 26);
-    const digest = hash('sha256', `${sourceText}/${begin.xid}/${begin.commitTimestamp}`, 'buffer');
-    this.hashBits = digest.readUInt32BE(0) >>> 6;
+    // 'binary' (one character per byte) is the fastest form of a digest, four times as fast as a Buffer.
+    const digest = hash('sha256', `${this.sourceText}/${begin.xid}/${begin.commitTimestamp}`, 'binary');
+    this.hashBits =
+      (digest.charCodeAt(0) << 18) |
+      (digest.charCodeAt(1) << 10) |
+      (digest.charCodeAt(2) << 2) |
+      (digest.charCodeAt(3) >>> 6);
   }
 
   /**
-   * Writes the id, 36 bytes, at `at`.
+   * Writes the id of the transaction's event `ordinal`, 36 bytes, at `at`.
    * @throws RangeError when the ordinal does not fit 32 bits
    */
   write(out: Buffer, at: number, ordinal: number): void {
@@ -47,10 +60,4 @@ export class TransactionIds {
     out[rest + 4] = 0x2d;
     writeHex32(out, rest + 9, low);
   }
-}
-
-/** The part of the hashed text that stays the same: system identifier, database OID, sorted publication names. */
-export function sourceText(source: EventSource): string {
-  const publications = source.publications.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return `${source.systemIdentifier}/${source.databaseOid}/${publications.join(',')}`;
 }
