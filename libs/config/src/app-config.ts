@@ -78,7 +78,7 @@ export interface DatabaseConfig {
 
 export interface PublisherConfig {
   readonly type: PublisherType;
-  /** At least one; the broker's usual local address by default. */
+  /** At least one (none for stdout); the broker's usual local address, for Pub/Sub Google's, by default. */
   readonly addresses: readonly string[];
   /** Empty only for stdout. */
   readonly topic: string;

@@ -16,7 +16,12 @@ export class AppConfigModule {
       global: true,
       imports: [
         // Everything was read and checked already: no second look at the environment or at .env.
-        ConfigModule.forRoot({ load: [namespace], ignoreEnvFile: true, ignoreEnvVars: true, skipProcessEnv: true }),
+        ConfigModule.forRoot({
+          load: [namespace],
+          ignoreEnvFile: true,
+          validatePredefined: false,
+          skipProcessEnv: true,
+        }),
       ],
       providers: [{ provide: APP_CONFIG, useExisting: namespace.KEY }],
       exports: [APP_CONFIG],

@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from './load-config.js';
 import { LEAST, loadEnv, loadIn } from './testing/load.js';
 
 function fixture(name: string): string {
@@ -206,5 +209,21 @@ describe('loadConfig', () => {
     expect(Object.isFrozen(config.listener.publication)).toBe(true);
     expect(() => (config.tags as Map<string, string>).set('x', 'y')).toThrow(TypeError);
     expect(Object.isFrozen(config.listener.filterTables?.get('users'))).toBe(true);
+  });
+
+  it('reads real files, passes over a directory called .env, and refuses one as configuration', () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'wal-config-'));
+    try {
+      mkdirSync(join(cwd, '.env'));
+      writeFileSync(join(cwd, 'config.yml'), '\uFEFFlistener: {slotName: from_disk}\r\n');
+      writeFileSync(join(cwd, 'password'), 'geheim\n');
+      const loaded = loadConfig({ env: { ...LEAST, WAL_DATABASE_PASSWORD_FILE: 'password' }, cwd });
+      expect(loaded.file).toBe(join(cwd, 'config.yml'));
+      expect(loaded.config.listener.slotName).toBe('from_disk');
+      expect(loaded.config.database.password).toBe('geheim');
+      expect(() => loadConfig({ env: LEAST, cwd, configPath: '.' })).toThrow('it is a directory');
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
   });
 });

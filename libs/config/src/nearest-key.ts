@@ -40,18 +40,23 @@ export function nearestPath(unknown: string, known: readonly string[]): string |
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const path of known) {
     const candidate = splitPath(path);
+    const limit = Math.max(1, Math.floor(candidate.name.length / 3));
     const elsewhere = candidate.section === wanted.section ? 0 : 1;
     const distance = Math.min(
-      editDistance(wanted.whole, candidate.whole),
-      editDistance(wanted.name, candidate.name) + elsewhere,
+      boundedDistance(wanted.whole, candidate.whole, limit),
+      boundedDistance(wanted.name, candidate.name, limit) + elsewhere,
     );
-    const limit = Math.max(1, Math.floor(candidate.name.length / 3));
     if (distance <= limit && distance < bestDistance) {
       best = path;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** The edit distance, or infinity when the lengths alone say that it exceeds the limit. */
+function boundedDistance(a: string, b: string, limit: number): number {
+  return Math.abs(a.length - b.length) > limit ? Number.POSITIVE_INFINITY : editDistance(a, b);
 }
 
 interface SplitPath {

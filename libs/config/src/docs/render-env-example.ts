@@ -16,9 +16,7 @@ export function renderEnvExample(): string {
     '#WAL_CONFIG=./config.yml',
   ];
   let section: string | undefined;
-  const sectionsFirst = [...OPTIONS].sort(
-    (a, b) => Math.sign(b.segments.length - 1) - Math.sign(a.segments.length - 1),
-  );
+  const sectionsFirst = OPTIONS.toSorted((a, b) => Math.sign(b.segments.length - 1) - Math.sign(a.segments.length - 1));
   for (const option of sectionsFirst) {
     const [top = ''] = option.segments.length > 1 ? option.segments : ['general'];
     if (top !== section) lines.push('', `# ${'-'.repeat(4)} ${top} ${'-'.repeat(Math.max(4, 60 - top.length))}`);

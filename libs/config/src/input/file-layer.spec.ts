@@ -84,19 +84,16 @@ describe('configuration file', () => {
   });
 
   it('names unknown keys with the nearest known one and their line', () => {
-    expect(
-      faultsOfFile('listener:\n  slotNam: x\n  filters: {}\nslotName: y\ndatabse: {}\npublisher:\n  wibble: 1\n'),
-    ).toMatchObject([
+    const text = 'listener:\n  slotNam: x\n  filters: {}\nslotName: y\ndatabse: {}\npublisher:\n  wibble: 1\n';
+    const faults = faultsOfFile(text);
+    expect(faults).toMatchObject([
       { path: 'listener.slotNam', source: 'config.yml:2', accepted: 'did you mean listener.slotName?' },
       { path: 'listener.filters', source: 'config.yml:3', accepted: 'did you mean listener.filter?' },
       { path: 'slotName', source: 'config.yml:4', accepted: 'did you mean listener.slotName?' },
       { path: 'databse', source: 'config.yml:5', accepted: 'did you mean database?' },
-      {
-        path: 'publisher.wibble',
-        source: 'config.yml:7',
-        accepted: expect.stringContaining('known here: type, address'),
-      },
+      { path: 'publisher.wibble', source: 'config.yml:7' },
     ]);
+    expect(faults.at(-1)?.accepted).toContain('known here: type, address');
   });
 
   it('refuses a key in two spellings', () => {

@@ -17,7 +17,7 @@ import type { Findings } from '../config-fault.js';
 import type { InputNode, MapEntry, MapNode } from './input-node.js';
 
 /** Anchors can make a small file unfold into a huge one; nobody's configuration has this many values. */
-const MAX_NODES = 200_000;
+const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
 
 /** The parser's own messages quote the text, which may be a password: say it in our words. */
@@ -61,7 +61,7 @@ export function parseYaml(text: string, origin: (line: number) => string, findin
     });
     const problems = [...document.errors, ...document.warnings];
     // What follows the first fault is mostly its echo.
-    const [first] = problems.sort((a, b) => a.pos[0] - b.pos[0]);
+    const [first] = problems.toSorted((a, b) => a.pos[0] - b.pos[0]);
     if (first !== undefined) fail(first.pos[0], SYNTAX_TEXTS[first.code] ?? 'not valid YAML');
     if (problems.length > 0 || document.contents === null) return undefined;
     return new TreeReader(document, (offset) => origin(lines.linePos(offset).line)).read(document.contents, 0);
@@ -84,6 +84,7 @@ class UnusableError extends Error {
 
 class TreeReader {
   private nodes = 0;
+  private readonly targets = new Map<Alias, unknown>();
 
   constructor(
     private readonly document: Document,
@@ -136,8 +137,10 @@ class TreeReader {
   }
 
   private target(alias: Alias): unknown {
-    const target = alias.resolve(this.document);
+    // Looking an anchor up walks the document, and one alias may be met thousands of times.
+    const target = this.targets.get(alias) ?? alias.resolve(this.document);
     if (target === undefined) throw new UnusableError(SYNTAX_TEXTS.BAD_ALIAS ?? '', offsetOf(alias));
+    this.targets.set(alias, target);
     return target;
   }
 
@@ -152,6 +155,5 @@ function offsetOf(node: unknown): number {
 
 function scalarText(node: Scalar): string {
   if (typeof node.value === 'string') return node.value;
-  if (node.value === null) return '';
-  return node.source ?? String(node.value);
+  return node.value === null ? '' : (node.source ?? '');
 }

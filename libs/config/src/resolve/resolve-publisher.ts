@@ -36,6 +36,8 @@ export function resolvePublisher(bound: BoundConfig, findings: Findings): Publis
   const enabled = publisher.enableTLS || addresses.some((address) => /^(?:tls|amqps):\/\//i.test(address));
   warnAboutTls(bound, findings, enabled);
   const { caCert, clientCert, clientKey, serverName, nats } = publisher;
+  const { compression, autoCreateTopics, partitions, replicationFactor } = publisher.kafka;
+  const { createTopics, credentialsFile, orderingBuckets } = publisher.pubsub;
   return {
     type: publisher.type ?? 'stdout',
     addresses,
@@ -67,9 +69,9 @@ export function resolvePublisher(bound: BoundConfig, findings: Findings): Publis
       duplicateWindowMs: nats.duplicateWindow,
       chain: nats.chain,
     },
-    kafka: { ...publisher.kafka },
-    rabbitmq: { ...publisher.rabbitmq },
-    pubsub: { ...publisher.pubsub },
+    kafka: { compression, autoCreateTopics, partitions, replicationFactor },
+    rabbitmq: { declareExchange: publisher.rabbitmq.declareExchange },
+    pubsub: { createTopics, credentialsFile, orderingBuckets },
   };
 }
 

@@ -40,7 +40,9 @@ function declare(prototype: object, key: string, declared: DeclaredOption | Decl
 
 /** The options and sections that a schema object declares, in the order of the class. */
 export function declaredMembers(schema: object): ReadonlyMap<string, DeclaredOption | DeclaredSection> {
-  return declarations.get(Object.getPrototypeOf(schema)) ?? new Map<string, never>();
+  const prototype: unknown = Object.getPrototypeOf(schema);
+  const declared = typeof prototype === 'object' && prototype !== null ? declarations.get(prototype) : undefined;
+  return declared ?? new Map<string, never>();
 }
 
 /** The property must take what the kind gives, and nothing else but undefined. */
