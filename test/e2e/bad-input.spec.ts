@@ -129,7 +129,7 @@ describe.each(POSTGRES_VERSIONS)('with PostgreSQL %i', (version) => {
     await using db = await freshDatabase(
       'CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION "wal-listener" FOR TABLE t',
     );
-    await db.client.query(`SELECT pg_create_physical_replication_slot('${db.slot}')`);
+    await db.client.query(`SELECT pg_create_logical_replication_slot('${db.slot}', 'test_decoding')`);
     await using child = startService(db.env);
     await expectFatal(child, 'SLOT_MISMATCH');
   });
@@ -216,7 +216,7 @@ describe.each(POSTGRES_VERSIONS)('with PostgreSQL %i', (version) => {
     await db.client.query(`INSERT INTO t VALUES (2, repeat('x', 2 * 1024 * 1024))`);
     await db.client.query(`INSERT INTO t VALUES (3, 'small')`);
     const line = await expectFatal(child, 'POISON');
-    expect(line).toMatchObject({ table: 't' });
+    expect(line).toMatchObject({ table: 'public.t' });
     expect(JSON.stringify(line)).not.toContain('xxxx');
     expect((await received(db.topic)).map(({ data }) => data.id)).toEqual([1]);
     // Once the operator decided to pass over it, the rest follows and nothing else is missing.

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Child } from '../../support/child-process.js';
+import type { Child, StartChildOptions } from '../../support/child-process.js';
 import { startNats, type NatsServer } from '../../support/nats-server.js';
 import { startPostgres, type PostgresServer, type PostgresVersion } from '../../support/postgres.js';
 import { databaseVariables, startService } from '../../support/service.js';
@@ -35,8 +35,8 @@ export class Scenario implements AsyncDisposable {
   }
 
   /** Starts the program, or starts it again. */
-  startListener(env: Readonly<Record<string, string>> = {}): Child {
-    this.listener = startService({
+  startListener(env: Readonly<Record<string, string>> = {}, options: StartChildOptions = {}): Child {
+    const variables = {
       ...databaseVariables(this.database),
       WAL_LISTENER_SLOT_NAME: SLOT,
       WAL_PUBLISHER_TYPE: 'nats',
@@ -44,8 +44,17 @@ export class Scenario implements AsyncDisposable {
       WAL_PUBLISHER_TOPIC: TOPIC,
       ...this.env,
       ...env,
-    });
+    };
+    this.listener = startService(variables, options);
     return this.listener;
+  }
+
+  /** What the slot has confirmed. */
+  async confirmedLsn(): Promise<bigint> {
+    const [row] = await this.database.query(
+      `SELECT confirmed_flush_lsn - '0/0' AS lsn FROM pg_replication_slots WHERE slot_name = '${SLOT}'`,
+    );
+    return BigInt(String(row?.['lsn']));
   }
 
   /** Waits until everything committed so far is confirmed by the slot. */

@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Child } from '../support/child-process.js';
+import { startNats, type NatsServer } from '../support/nats-server.js';
+import { startPostgres, type PostgresServer } from '../support/postgres.js';
+import { databaseVariables, startService } from '../support/service.js';
+import { waitFor } from '../support/wait-for.js';
+import { Scenario } from './support/scenario.js';
+
+const LIMIT_BYTES = 200e6;
+
+function start(server: PostgresServer, nats: NatsServer): Child {
+  return startService({
+    ...databaseVariables(server),
+    WAL_PUBLISHER_TYPE: 'nats',
+    WAL_PUBLISHER_ADDRESS: nats.url,
+    WAL_PUBLISHER_TOPIC: 'shop',
+  });
+}
+
+async function messagesIn(nats: NatsServer): Promise<number> {
+  const client = await nats.client();
+  try {
+    const info = await (await client.jetstreamManager()).streams.info('shop');
+    return info.state.messages;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Runs until the stream holds this many messages; returns the largest resident memory meanwhile. */
+async function peakWhilePublishing(child: Child, nats: NatsServer, messages: number): Promise<number> {
+  await waitFor(async () => (await messagesIn(nats)) >= messages, {
+    what: () => `${messages} messages${child.lastOutput()}`,
+    deadlineMs: 280_000,
+    intervalMs: 250,
+  });
+  const peak = child.peakRssBytes() ?? Infinity;
+  expect(await child.terminate()).toEqual({ code: 0, signal: null });
+  expect(await messagesIn(nats)).toBe(messages);
+  return peak;
+}
+
+describe('resident memory stays below 200 MB', () => {
+  it('in one transaction of 1,000,000 rows of 500 bytes', async () => {
+    await using server = await startPostgres({ version: 18 });
+    await using nats = await startNats();
+    await server.query('CREATE TABLE t (id int PRIMARY KEY, filler text)');
+    await using child = start(server, nats);
+    await child.waitForLine('"msg":"streaming"');
+    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 16) FROM generate_series(1, 1000000) g`);
+    const peak = await peakWhilePublishing(child, nats, 1_000_000);
+    expect(peak).toBeLessThan(LIMIT_BYTES);
+  });
+
+  it('with 1,000 rows of 1 MB', async () => {
+    await using server = await startPostgres({ version: 18 });
+    await using nats = await startNats({ config: 'max_payload: 8MB' });
+    await server.query(
+      'CREATE TABLE t (id int PRIMARY KEY, filler text); ALTER TABLE t ALTER filler SET STORAGE EXTERNAL',
+    );
+    await using child = start(server, nats);
+    await child.waitForLine('"msg":"streaming"');
+    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 32768) FROM generate_series(1, 1000) g`);
+    const peak = await peakWhilePublishing(child, nats, 1000);
+    expect(peak).toBeLessThan(LIMIT_BYTES);
+  });
+
+  it('while the broker is down for a minute under load, and nothing is lost', async () => {
+    await using scenario = await Scenario.start(18);
+    const listener = scenario.startListener();
+    const writers = scenario.writers(7);
+    writers.start(1);
+    await listener.waitForLine('"msg":"streaming"');
+    await delay(1000);
+    await scenario.nats.kill();
+    await delay(60_000);
+    await scenario.nats.start();
+    await writers.stop();
+    await scenario.caughtUp(200_000);
+    expect(listener.peakRssBytes()).toBeLessThan(LIMIT_BYTES);
+    await listener.terminate();
+    await scenario.expectNothingLost();
+  });
+});
+
+describe('a broker that is down for longer than maxPause', () => {
+  it('does not keep PostgreSQL from a fast shutdown, and everything arrives afterwards', async () => {
+    await using scenario = await Scenario.start(18, {
+      WAL_LISTENER_MAX_PAUSE: '2s',
+      WAL_PUBLISHER_MAX_IN_FLIGHT_EVENTS: '100',
+    });
+    const listener = scenario.startListener();
+    await listener.waitForLine('"msg":"streaming"');
+    const writers = scenario.writers(8);
+    writers.start(1);
+    await delay(1000);
+    await scenario.nats.kill();
+    await waitFor(
+      async () => {
+        const [row] = await scenario.database.query(
+          `SELECT active FROM pg_replication_slots WHERE slot_name = 'wal_listener'`,
+        );
+        return row?.['active'] === false;
+      },
+      { what: 'the walsender to be let go', deadlineMs: 30_000 },
+    );
+    // Waits for the end of the server; a walsender that waits for us would keep it for ever.
+    await scenario.database.restart('fast');
+    await scenario.nats.start();
+    await delay(500);
+    await writers.stop();
+    await scenario.caughtUp(120_000);
+    expect(listener.running).toBe(true);
+    await listener.terminate();
+    await scenario.expectNothingLost();
+  });
+});

@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { POSTGRES_VERSIONS } from '../support/postgres.js';
+import { Scenario } from './support/scenario.js';
+
+/** The commit LSN is the first 64 of an id's free bits, around the version digit and the variant. */
+function commitLsn(id: string): bigint {
+  const hex = id.replaceAll('-', '');
+  const variantByte = BigInt(`0x${hex.slice(16, 18)}`);
+  return (BigInt(`0x${hex.slice(0, 12)}${hex.slice(13, 16)}`) << 4n) | ((variantByte >> 2n) & 0xfn);
+}
+
+describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version) => {
+  it('SIGTERM ends with 0 in time, and the next start goes on with the successor of the last confirmed event', async () => {
+    await using scenario = await Scenario.start(version);
+    const writers = scenario.writers(version + 500);
+    writers.start();
+    const runs: string[][] = [];
+    const confirmed: bigint[] = [];
+    for (let round = 0; round < 4; round++) {
+      const ids: string[] = [];
+      const listener = scenario.startListener(
+        { WAL_PUBLISHER_TYPE: 'stdout', WAL_PUBLISHER_TOPIC: '' },
+        { keepStdout: false, onLine: (line) => ids.push(line.slice(7, 43)) },
+      );
+      await listener.waitForLine('"msg":"streaming"');
+      await delay(700);
+      expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
+      runs.push(ids);
+      confirmed.push(await scenario.confirmedLsn());
+    }
+    await writers.stop();
+    const reference = [...(await scenario.reference()).bodies.keys()];
+    for (let round = 1; round < runs.length; round++) {
+      const successor = reference.findIndex((id) => commitLsn(id) >= confirmed[round - 1]);
+      expect(runs[round][0]).toBe(reference[successor]);
+      // Whatever was confirmed had been published, and each run is a gapless stretch of the history.
+      expect(reference.slice(successor, successor + runs[round].length)).toEqual(runs[round]);
+      expect(runs[round].length).toBeGreaterThan(0);
+    }
+  });
+});
