@@ -47,6 +47,8 @@ function codeOfSocketError(code: string, message: string): ErrorCode | undefined
   if (/^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) return 'PG_TLS';
   if (code === 'EPROTO' || TLS_MESSAGES.test(message)) return 'PG_TLS';
   if (/^E[A-Z_]+$/.test(code) && !code.startsWith('ERR_')) return 'PG_CONNECTION_LOST';
+  // pg's own: for example an empty password where the server wants one.
+  if (message.startsWith('SASL')) return 'PG_AUTH';
   return NETWORK_MESSAGES.test(message) ? 'PG_CONNECTION_LOST' : undefined;
 }
 

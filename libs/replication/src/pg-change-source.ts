@@ -66,8 +66,9 @@ export class PgChangeSource implements ChangeSource {
     const objects = { slot: slotName, publications: publication };
     const names = { ...objects, failover: failoverSlot && facts.version >= 170000 };
     const confirmedAtStart = await prepareSlot(control, preflight, names, logger, signal);
-    const knownTables =
+    const tables =
       plan.createPublication === undefined ? preflight.tables : await publishedTables(control, publication);
+    const knownTables = tables.map(({ oid, schema, table, primaryKey }) => ({ oid, schema, table, primaryKey }));
     const timeout = this.walSenderTimeoutMs;
     const stream = new ReplicationStream({
       objects,

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { noMetrics, systemClock, type Clock } from '#lib/kernel';
+import { formatLsn, parseLsn } from '#lib/pgoutput';
+import { PgChangeSource } from '#lib/replication';
+
 import { POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../../support/postgres.js';
 import { waitFor } from '../../support/wait-for.js';
-import { configFor, newDatabase, openStream, sourceFor } from './support/source.js';
+import { configFor, KeepingLogger, newDatabase, openStream, sourceFor } from './support/source.js';
 
 describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
   let server: PostgresServer;
@@ -44,8 +48,7 @@ describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
     );
     const seen: (string | null)[] = [];
     for (let round = 0; round < 12; round += 1) {
-      using open = await openStream(sourceFor(config));
-      open.sink.confirms = false;
+      using open = await openStream(sourceFor(config), { confirms: false });
       await waitFor(() => open.sink.transactions.length > 0, { what: `commit ${round}` });
       const [transaction] = open.sink.transactions;
       seen.push(...(transaction?.rows ?? []).map(([id]) => id ?? null));
@@ -53,5 +56,157 @@ describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
       await open.stream.stop(5000);
     }
     expect(seen).toEqual(Array.from({ length: 12 }, (_, id) => String(id)));
+  });
+
+  it('says 0/0 until the first confirmation, then reports within 100 ms, and takes no position it did not receive', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY)');
+    using open = await openStream(sourceFor(configFor(server, database.name)), { confirms: false });
+    const position = async (): Promise<string> => {
+      const sql = `SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = 'slot_${database.name}'`;
+      return String((await database.query(sql))[0]?.['lsn']);
+    };
+    await database.query('INSERT INTO t VALUES (1)');
+    const { endLsn } = await waitFor(() => open.sink.transactions[0], { what: 'the commit' });
+    // More than a heartbeat: several status messages have gone out.
+    await waitFor(() => open.sink.keepalives.length > 0, { what: 'a keepalive' });
+    expect(await position()).toBe(formatLsn(open.stream.confirmedAtStart));
+    expect(() => open.stream.confirm(endLsn + 0x10000000n)).toThrow(RangeError);
+    open.stream.confirm(endLsn);
+    const before = performance.now();
+    await waitFor(async () => (await position()) === formatLsn(endLsn), { what: 'the position', intervalMs: 1 });
+    // Well before the next heartbeat, with room for the asking.
+    expect(performance.now() - before).toBeLessThan(500);
+    expect(() => open.stream.confirm(endLsn - 1n)).toThrow(RangeError);
+  });
+
+  it('holds back what follows a message whose sink is busy, and nothing is lost or overwritten', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    using open = await openStream(sourceFor(configFor(server, database.name)));
+    let isBusy = false;
+    open.sink.onRow = ([id]) => {
+      expect(isBusy).toBe(false);
+      if (Number(id) % 97 !== 0) return undefined;
+      isBusy = true;
+      return new Promise((resolve) => {
+        setTimeout(() => {
+          isBusy = false;
+          resolve();
+        }, 2);
+      });
+    };
+    await database.query('INSERT INTO t SELECT g, repeat(chr(65 + g % 26), g % 700) FROM generate_series(1, 5000) g');
+    await waitFor(() => open.sink.rows.length === 5000, { what: '5000 rows' });
+    const wrong = open.sink.rows.filter(([id, text], index) => {
+      const expected = String.fromCharCode(65 + (Number(id) % 26)).repeat(Number(id) % 700);
+      return Number(id) !== index + 1 || text !== expected;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('assembles rows far larger than a read', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    using open = await openStream(sourceFor(configFor(server, database.name)));
+    await database.query('INSERT INTO t SELECT g, repeat(md5(g::text), 100000) FROM generate_series(1, 5) g');
+    await waitFor(() => open.sink.rows.length === 5, { what: '5 rows' });
+    expect(open.sink.rows.map(([, text]) => text?.length)).toEqual([
+      3_200_000, 3_200_000, 3_200_000, 3_200_000, 3_200_000,
+    ]);
+  });
+
+  it('survives a pause longer than wal_sender_timeout and loses nothing', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    const config = configFor(server, database.name, { WAL_LISTENER_HEARTBEAT_INTERVAL: '200ms' });
+    using open = await openStream(sourceFor(config, { minWalSenderTimeoutMs: 1000 }));
+    open.stream.hold('backpressure');
+    // More than the sockets' buffers hold, so that the walsender itself is stuck in writing.
+    await database.query("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 30000) g");
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    const before = open.sink.rows.length;
+    open.stream.release('backpressure');
+    await waitFor(() => open.sink.rows.length === 30_000, { what: '30000 rows' });
+    expect(before).toBe(0);
+    expect(open.sink.keys).toEqual(Array.from({ length: 30_000 }, (_, index) => String(index + 1)));
+    await open.stream.stop(5000);
+    await open.stream.closed;
+  });
+
+  it('delivers keepalives inside a transaction at their place, and answers those that ask', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    const config = configFor(server, database.name, { WAL_LISTENER_HEARTBEAT_INTERVAL: '1s' });
+    // No heartbeat of ours: the server asks when half of its patience is over, even while it writes a transaction.
+    const clock: Clock = {
+      ...systemClock,
+      after: (ms, callback) => (ms >= 1000 ? () => undefined : systemClock.after(ms, callback)),
+    };
+    const source = new PgChangeSource({
+      config,
+      clock,
+      logger: new KeepingLogger(),
+      metrics: noMetrics,
+      minWalSenderTimeoutMs: 3000,
+    });
+    using open = await openStream(source);
+    const inside = () => open.sink.keepalives.filter(({ insideTransaction }) => insideTransaction).length;
+    open.sink.onRow = ([id]) => (id === '100' ? new Promise((resolve) => setTimeout(resolve, 2000)) : undefined);
+    await database.query("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 30000) g");
+    await waitFor(() => open.sink.rows.length === 30_000, { what: '30000 rows' });
+    expect(inside()).toBeGreaterThan(0);
+    // Idle for longer than the timeout: it lives because each request is answered.
+    const count = open.sink.keepalives.length;
+    await waitFor(() => open.sink.keepalives.length >= count + 3, { what: 'three more requests' });
+    await open.stream.stop(5000);
+    await open.stream.closed;
+  });
+
+  it('follows the WAL of other databases while its own is idle', async () => {
+    const database = await newDatabase(server);
+    const other = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY)');
+    await other.query('CREATE TABLE noise (id int PRIMARY KEY)');
+    const metrics = { ...noMetrics, slot: (retainedBytes: number) => void (retained = retainedBytes) };
+    let retained = Number.NaN;
+    const source = sourceFor(configFor(server, database.name), { metrics });
+    using open = await openStream(source);
+    const position = async (): Promise<bigint> => {
+      const sql = `SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = 'slot_${database.name}'`;
+      return parseLsn(String((await database.query(sql))[0]?.['lsn']));
+    };
+    await other.query('INSERT INTO noise SELECT generate_series(1, 20000)');
+    const [end] = await other.query('SELECT pg_current_wal_lsn()::text AS lsn');
+    await waitFor(async () => (await position()) >= parseLsn(String(end?.['lsn'])), { what: 'the slot to follow' });
+    expect(open.sink.rows).toEqual([]);
+    await open.stream.checkHealth(AbortSignal.timeout(5000));
+    expect(retained).toBeGreaterThanOrEqual(0);
+  });
+
+  it('keeps names apart that need quoting', async () => {
+    const database = await newDatabase(server);
+    await database.query(`
+      CREATE SCHEMA "Odd "" schema";
+      CREATE TABLE "Odd "" schema"."it's, a \\ table" ("Id" int, "é" text, PRIMARY KEY ("é", "Id"));
+      CREATE TABLE hidden (id int PRIMARY KEY);
+      CREATE PUBLICATION "One, ""odd"" 'pub'" FOR TABLE "Odd "" schema"."it's, a \\ table";
+      CREATE PUBLICATION one FOR TABLE hidden`);
+    const config = configFor(server, database.name, { WAL_LISTENER_PUBLICATION: JSON.stringify([`One, "odd" 'pub'`]) });
+    using open = await openStream(sourceFor(config));
+    const [known] = open.stream.knownTables;
+    expect(open.stream.knownTables).toMatchObject([
+      { schema: 'Odd " schema', table: "it's, a \\ table", primaryKey: ['é', 'Id'] },
+    ]);
+    expect(await open.stream.primaryKey(known?.oid ?? 0)).toEqual(['é', 'Id']);
+    await database.query(
+      `INSERT INTO hidden VALUES (1); INSERT INTO "Odd "" schema"."it's, a \\ table" VALUES (7, 'x')`,
+    );
+    await waitFor(() => open.sink.rows.length > 0, { what: 'the row' });
+    expect(open.sink.rows).toEqual([['7', 'x']]);
+    const [comment] = await database.query(
+      `SELECT obj_description(oid, 'pg_publication') AS text FROM pg_publication WHERE pubname LIKE 'One%'`,
+    );
+    expect(comment?.['text']).toBe(`wal-listener slot=slot_${database.name}`);
   });
 });

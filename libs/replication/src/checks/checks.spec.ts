@@ -81,7 +81,7 @@ describe('awaitsApplication', () => {
     ['FIRST 1 (s1, "WAL-Listener")', true],
     ['ANY 2 (s1, s2, *)', true],
     ['2 (s1, s2)', false],
-    ['s1, "*"', false],
+    ['s1, "*"', true],
   ])('%s → %s', (setting, expected) => {
     expect(awaitsApplication(setting, 'wal-listener')).toBe(expected);
   });

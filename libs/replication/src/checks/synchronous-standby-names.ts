@@ -7,7 +7,8 @@ export function awaitsApplication(setting: string, applicationName: string): boo
   const list = /^\s*(?:(?:first|any)\s+)?\d+\s*\((.*)\)\s*$/is.exec(setting)?.[1] ?? setting;
   const wanted = applicationName.toLowerCase();
   return [...list.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].some(([, quoted, plain]) => {
-    if (plain === '*') return true;
-    return (quoted?.replaceAll('""', '"') ?? plain ?? '').toLowerCase() === wanted;
+    const name = quoted?.replaceAll('""', '"') ?? plain ?? '';
+    // Quoted or not: the server does not tell these apart.
+    return name === '*' || name.toLowerCase() === wanted;
   });
 }

@@ -21,14 +21,16 @@ export class RecordingSink implements FrameSink {
   readonly keepalives: { readonly walEnd: bigint; readonly insideTransaction: boolean }[] = [];
   readonly types: Message['type'][] = [];
   gulps = 0;
-  confirms = true;
   /** Called for each row before it is kept; what it returns goes back to the stream. */
   onRow: ((row: readonly (string | null)[]) => Promise<void> | undefined) | undefined;
 
   private readonly decoder = new Decoder();
   private open: { xid: number; rows: (readonly (string | null)[])[] } | undefined;
 
-  constructor(private readonly stream: ChangeStream) {}
+  constructor(
+    private readonly stream: ChangeStream,
+    private readonly confirms: boolean,
+  ) {}
 
   get rows(): readonly (readonly (string | null)[])[] {
     return this.transactions.flatMap((transaction) => transaction.rows);

@@ -56,9 +56,10 @@ export function sourceFor(config: AppConfig, options: SourceOptions = {}): PgCha
 /** Opens and starts a stream into a recording sink; cut at the end of the scope if still open. */
 export async function openStream(
   source: PgChangeSource,
+  options: { readonly confirms?: boolean } = {},
 ): Promise<{ readonly stream: ChangeStream; readonly sink: RecordingSink } & Disposable> {
   const stream = await source.open(AbortSignal.timeout(30_000));
-  const sink = new RecordingSink(stream);
+  const sink = new RecordingSink(stream, options.confirms ?? true);
   stream.start(sink);
   return { stream, sink, [Symbol.dispose]: () => stream.destroy() };
 }
