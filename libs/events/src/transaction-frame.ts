@@ -1,5 +1,5 @@
 import { CommitTimeFormatter } from './commit-time.js';
-import { writeSlice } from './json-writer.js';
+import { writeBytes, writeSlice } from './json-writer.js';
 
 const EMPTY_OLD = ',"dataOld":{}';
 const BEFORE_TIME = `${EMPTY_OLD},"commitTime":"`;
@@ -14,7 +14,8 @@ const MAX_TIME_LENGTH = 64;
 export class TransactionFrame {
   private readonly commitTimes = new CommitTimeFormatter();
   private readonly bytes = Buffer.alloc(BEFORE_TIME.length + MAX_TIME_LENGTH + AFTER_TIME.length);
-  private length = 0;
+  /** What is in use of them. */
+  private used = this.bytes.subarray(0, 0);
 
   constructor() {
     this.bytes.write(BEFORE_TIME, 'latin1');
@@ -23,17 +24,18 @@ export class TransactionFrame {
   /** Takes the transaction's commit timestamp (microseconds since 2000-01-01 UTC) and returns it as text. */
   beginTransaction(commitTimestamp: bigint): string {
     const commitTime = this.commitTimes.format(commitTimestamp);
-    this.length = BEFORE_TIME.length + this.bytes.write(commitTime + AFTER_TIME, BEFORE_TIME.length, 'latin1');
+    const rest = this.bytes.write(commitTime + AFTER_TIME, BEFORE_TIME.length, 'latin1');
+    this.used = this.bytes.subarray(0, BEFORE_TIME.length + rest);
     return commitTime;
   }
 
   /** Writes `,"dataOld":{},"commitTime":"…","unchangedToastedValues":[` at `at`; returns the offset after it. */
   writeWithEmptyOld(out: Buffer, at: number): number {
-    return writeSlice(out, at, this.bytes, 0, this.length);
+    return writeBytes(out, at, this.used);
   }
 
   /** The same for an event whose `dataOld` is written. */
   writeAfterRows(out: Buffer, at: number): number {
-    return writeSlice(out, at, this.bytes, EMPTY_OLD.length, this.length);
+    return writeSlice(out, at, this.used, EMPTY_OLD.length, this.used.length);
   }
 }
