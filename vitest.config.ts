@@ -9,7 +9,7 @@ const fromSource = {
 };
 
 /** Suites with commands of their own: too long for every run. */
-const ownCommands = ['test/chaos/**', 'test/conformance/**', 'test/benchmark/**', 'test/matrix/**'];
+const ownCommands = ['test/chaos/**', 'test/conformance/**', 'test/matrix/**'];
 
 /** What runs together; a later group waits for the earlier one, so that load on the machine stays what a test expects. */
 const group = (groupOrder: number, maxWorkers: number) => ({

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { dieWithParent } from '../../apps/wal-listener/src/demo/die-with-parent.js';
 import { waitFor } from './wait-for.js';
 
 export interface StartChildOptions {
@@ -57,7 +58,8 @@ export class Child implements AsyncDisposable {
   static start(program: string, options: StartChildOptions = {}): Child {
     const { args = [], env = {}, cwd, detached = false } = options;
     const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
-    const child = spawn(program, args, {
+    const command = dieWithParent('KILL', program, args);
+    const child = spawn(command.program, command.args, {
       env: { ...inherited, ...env },
       detached,
       stdio: ['ignore', 'pipe', 'pipe'],

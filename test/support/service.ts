@@ -1,14 +1,20 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Child, type StartChildOptions } from './child-process.js';
-
-const ENTRY = resolve(import.meta.dirname, '../../dist/apps/wal-listener/src/main.js');
 
 /** The built program's entry file; throws when it was not built. */
 export function builtEntry(): string {
-  if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing: npm run build`);
-  return ENTRY;
+  const entry = join(repositoryRoot(), 'dist/apps/wal-listener/src/main.js');
+  if (!existsSync(entry)) throw new Error(`${entry} is missing: npm run build`);
+  return entry;
+}
+
+/** The folder with package.json above this file, whether it runs from the sources or compiled, below dist. */
+export function repositoryRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
 }
 
 /**
