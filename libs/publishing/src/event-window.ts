@@ -8,7 +8,7 @@ const INITIAL_CAPACITY = 1024;
  */
 export class EventWindow {
   private capacity = INITIAL_CAPACITY;
-  private events: (OutgoingEvent | undefined)[] = new Array<OutgoingEvent | undefined>(INITIAL_CAPACITY);
+  private events: (OutgoingEvent | undefined)[] = empty(INITIAL_CAPACITY);
   private settledFlags = new Uint8Array(INITIAL_CAPACITY);
   private sentAt = new Float64Array(INITIAL_CAPACITY);
   private first = 1;
@@ -65,7 +65,7 @@ export class EventWindow {
 
   private grow(): void {
     const capacity = this.capacity * 2;
-    const events = new Array<OutgoingEvent | undefined>(capacity);
+    const events = empty(capacity);
     const settledFlags = new Uint8Array(capacity);
     const sentAt = new Float64Array(capacity);
     for (let seq = this.first; seq < this.next; seq++) {
@@ -80,4 +80,8 @@ export class EventWindow {
     this.settledFlags = settledFlags;
     this.sentAt = sentAt;
   }
+}
+
+function empty(length: number): (OutgoingEvent | undefined)[] {
+  return Array.from({ length }, () => undefined);
 }

@@ -103,3 +103,18 @@ export function mapRefusal(error: JetStreamError, stream: string): AppError {
     facts: { stream, natsErrorCode: error.err_code ?? error.code },
   });
 }
+
+/** Messages that nobody answered within the limit. */
+export function notAcknowledged(stream: string, waitedMs: number): AppError {
+  const seconds = Math.round(waitedMs / 1000);
+  return new AppError('BROKER_TIMEOUT', `stream "${stream}" has not acknowledged for ${seconds} s`, {
+    facts: { stream },
+  });
+}
+
+/** The server knows nobody who stores the subject. */
+export function noResponders(stream: string): AppError {
+  return new AppError('BROKER_REFUSED', `stream "${stream}" does not answer: deleted, or no leader now`, {
+    facts: { stream },
+  });
+}

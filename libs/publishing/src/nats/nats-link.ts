@@ -1,4 +1,4 @@
-import { connect, createInbox, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
+import { connect, createInbox, DebugEvents, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import type { PublisherConfig } from '#lib/config';
 import { AppError, toAppError, withTimeout } from '#lib/kernel';
 import { connectOptions, type NatsServer } from './connect-options.js';
@@ -107,7 +107,7 @@ export class NatsLink {
   /** Cuts the connection: what is not written to the socket by now never will be. */
   async close(): Promise<void> {
     this.onLost(new AppError('BROKER_UNREACHABLE', 'closed'));
-    await this.connection.close().catch(() => undefined);
+    await this.hangUp();
   }
 
   private onReply(message: Msg): void {
@@ -124,12 +124,20 @@ export class NatsLink {
     if (!this.alive) return;
     this.alive = false;
     this.listener.lost(this, error);
-    void this.connection.close().catch(() => undefined);
+    void this.hangUp();
+  }
+
+  private async hangUp(): Promise<void> {
+    try {
+      await this.connection.close();
+    } catch {
+      // It is gone already.
+    }
   }
 
   private async watchStatus(): Promise<void> {
     for await (const status of this.connection.status()) {
-      if (status.type === 'staleConnection') {
+      if (status.type === DebugEvents.StaleConnection) {
         this.onLost(new AppError('BROKER_UNREACHABLE', `NATS server ${this.server} stopped answering pings`));
       } else if (status.permissionContext?.operation === 'publish' && !isApiSubject(status.permissionContext.subject)) {
         const { subject } = status.permissionContext;

@@ -1,7 +1,8 @@
 import { AppError, Backoff, type Clock, sleep, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { NatsLink } from './nats-link.js';
-import type { NatsSender, SendFailure } from './sender.js';
+import type { NatsSender } from './sender.js';
+import type { SendFailure } from './sender-ports.js';
 import { StoredProof, type StreamEnd } from './stored-proof.js';
 import { type StreamInfo, StreamReader } from './stream-facts.js';
 import { notCovered, uncovered } from './stream-setup.js';

@@ -1,60 +1,14 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
-import type { EventWindow } from '../event-window.js';
+import type { AppError } from '#lib/kernel';
 import { deadLetterBody, type Poison, poisonError } from '../poison.js';
-import type { SettleBatch } from '../settle-batch.js';
 import { HeaderWriter } from './header-writer.js';
-import { JS_ERROR, type JetStreamError, mapRefusal } from './map-nats-error.js';
+import { JS_ERROR, type JetStreamError, mapRefusal, noResponders, notAcknowledged } from './map-nats-error.js';
 import type { NatsLink } from './nats-link.js';
-import { PubAckReader } from './pub-ack.js';
 import type { SendMode } from './send-mode.js';
-import { type SizeLimit, sizeLimit } from './size-limit.js';
+import { SendTarget } from './send-target.js';
+import type { SenderHooks, SenderParts, SendFailure } from './sender-ports.js';
 import type { StreamConfig } from './stream-facts.js';
-import { isCovered } from './subject-name.js';
 import { Wire } from './wire.js';
-
-/** Why sending stopped. */
-export type SendFailure =
-  /** The stream's last message is not the one that the chain names. */
-  | { readonly kind: 'wrongLast' }
-  /** The stream would not take a message for now. */
-  | { readonly kind: 'refused'; readonly error: AppError }
-  /** The connection broke, or answers stay away. */
-  | { readonly kind: 'lost'; readonly error: AppError }
-  /** Nothing is wrong with the broker: something has to be sent in another way. */
-  | { readonly kind: 'again' }
-  /** The stream does not store the subject, as far as is known. */
-  | { readonly kind: 'uncovered'; readonly subject: string };
-
-export interface SenderParts {
-  readonly window: EventWindow;
-  readonly settle: SettleBatch;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly ackTimeoutMs: number;
-  readonly metadata: boolean;
-  readonly onPoison: 'halt' | 'deadLetter' | 'skip';
-  readonly deadLetterSubject: string;
-}
-
-export interface SenderHooks {
-  /** Sending stopped; what is on the wire may still be answered. Called once until `resume`. */
-  stopped(failure: SendFailure): void;
-  fatal(error: AppError): void;
-  /** The first message after a resume was stored: the broker takes events again. */
-  stored(): void;
-}
-
-/** Where one run of sending goes: a link and the stream behind it. */
-interface Target {
-  readonly link: NatsLink;
-  readonly stream: StreamConfig;
-  readonly acks: PubAckReader;
-  readonly limit: SizeLimit;
-  /** Subjects found to be stored by the stream. */
-  readonly covered: Set<string>;
-}
 
 /**
  * Sends what the order gives, over one link at a time, and settles what is acknowledged. Stops at the first thing that
@@ -63,7 +17,7 @@ interface Target {
 export class NatsSender {
   private readonly header: HeaderWriter;
   private readonly wire: Wire;
-  private target: Target | undefined;
+  private target: SendTarget | undefined;
   private sending = false;
   private broken = false;
   private fresh = false;
@@ -122,7 +76,6 @@ export class NatsSender {
     this.mode = mode;
   }
 
-  /** Takes an event that was just put into the window. */
   offer(event: OutgoingEvent): void {
     this.mode.order.offer(event);
   }
@@ -140,8 +93,7 @@ export class NatsSender {
    * @param afterOurs the stream's last message is known: whatever of ours it holds counts as settled already
    */
   resume(link: NatsLink, stream: StreamConfig, lastSequence: number, afterOurs: boolean): void {
-    const limit = sizeLimit(link.maxPayloadBytes, stream);
-    this.target = { link, stream, acks: new PubAckReader(stream.name), limit, covered: new Set() };
+    this.target = new SendTarget(link, stream);
     this.lastSequence = lastSequence;
     if (afterOurs) this.mode.proof.raise(lastSequence);
     this.previous = undefined;
@@ -172,12 +124,10 @@ export class NatsSender {
     this.sending = false;
   }
 
-  /** Resolves when everything on the wire is answered. */
   whenAnswered(): Promise<void> {
     return this.wire.whenIdle();
   }
 
-  /** Sends what may be sent now. */
   pump(): void {
     const { parts, wire, target } = this;
     if (!this.sending || target === undefined) return;
@@ -204,13 +154,13 @@ export class NatsSender {
     const reply = this.target.acks.read(data);
     if (reply.kind === 'stored') this.stored(event, reply.seq, reply.duplicate);
     else if (reply.kind === 'refused') this.refused(event, reply.error);
-    else this.stop({ kind: 'refused', error: this.noAnswer() });
+    else this.stop({ kind: 'refused', error: noResponders(this.streamName) });
     this.wire.answered(event);
     this.finishHalt();
     if (this.wire.hasRoom) this.pump();
   }
 
-  private send(target: Target, event: OutgoingEvent, nowMs: number): boolean {
+  private send(target: SendTarget, event: OutgoingEvent, nowMs: number): boolean {
     const header = this.writeHeader(event);
     const sizeBytes = header.length + (event.end - event.start);
     const { bytes: limitBytes, name: limitName } = target.limit;
@@ -221,14 +171,14 @@ export class NatsSender {
   }
 
   private hand(
-    target: Target,
+    target: SendTarget,
     event: OutgoingEvent,
     subject: string,
     header: Buffer,
     body: Buffer,
     nowMs: number,
   ): boolean {
-    if (!covers(target, subject)) {
+    if (!target.covers(subject)) {
       this.stop({ kind: 'uncovered', subject });
       return false;
     }
@@ -242,6 +192,10 @@ export class NatsSender {
     return true;
   }
 
+  private get streamName(): string {
+    return this.target?.stream.name ?? '';
+  }
+
   private writeHeader(event: OutgoingEvent): Buffer {
     const withId = this.repeats.size === 0 || !this.repeats.has(event.seq);
     return this.mode.chained
@@ -249,7 +203,7 @@ export class NatsSender {
       : this.header.write(event, withId, undefined, -1);
   }
 
-  private poisoned(target: Target, poison: Poison, nowMs: number): boolean {
+  private poisoned(target: SendTarget, poison: Poison, nowMs: number): boolean {
     const { event } = poison;
     const { metrics, logger, onPoison, deadLetterSubject } = this.parts;
     const error = poisonError(poison);
@@ -328,22 +282,13 @@ export class NatsSender {
         this.stop({ kind: 'again' });
         return;
       default:
-        this.stop({ kind: 'refused', error: mapRefusal(error, this.target?.stream.name ?? '') });
+        this.stop({ kind: 'refused', error: mapRefusal(error, this.streamName) });
     }
   }
 
   private overdue(waitedMs: number): void {
     this.parts.metrics.problem('ack');
-    const seconds = Math.round(waitedMs / 1000);
-    const message = `stream "${this.target?.stream.name ?? ''}" has not acknowledged for ${seconds} s`;
-    this.stop({ kind: 'lost', error: new AppError('BROKER_TIMEOUT', message) });
-  }
-
-  private noAnswer(): AppError {
-    const stream = this.target?.stream.name ?? '';
-    return new AppError('BROKER_REFUSED', `stream "${stream}" does not answer: deleted, or no leader now`, {
-      facts: { stream },
-    });
+    this.stop({ kind: 'lost', error: notAcknowledged(this.streamName, waitedMs) });
   }
 
   private stop(failure: SendFailure): void {
@@ -353,11 +298,4 @@ export class NatsSender {
     if (failure.kind === 'refused') this.parts.metrics.problem('publish');
     this.hooks.stopped(failure);
   }
-}
-
-function covers(target: Target, subject: string): boolean {
-  if (target.covered.has(subject)) return true;
-  if (!isCovered(subject, target.stream.subjects ?? [])) return false;
-  target.covered.add(subject);
-  return true;
 }
