@@ -80,14 +80,15 @@ async function demonstrate(screen: Screen, once: boolean, stop: AbortSignal): Pr
     },
   });
   const client = await server.client();
-  const demo = new Demo(screen, client, service, tally, printer, stop);
-  await demo.untilStreaming();
-  screen.line(`PostgreSQL listens on port ${String(server.port)}, wal-listener streams from slot ${SLOT}.`);
-  const stopStatus = showStatus(screen, client, service, tally, `http://127.0.0.1:${String(metricsPort)}/metrics`);
   try {
+    const demo = new Demo(screen, client, service, tally, printer, stop);
+    await demo.untilStreaming();
+    if (stop.aborted) return interruptedCode(once);
+    screen.line(`PostgreSQL listens on port ${String(server.port)}, wal-listener streams from slot ${SLOT}.`);
+    const metricsUrl = `http://127.0.0.1:${String(metricsPort)}/metrics`;
+    await using _status = showStatus(screen, client, service, tally, metricsUrl);
     return await demo.play(once);
   } finally {
-    await stopStatus();
     await client.end().catch(() => undefined);
   }
 }
@@ -183,15 +184,15 @@ function interruptedCode(once: boolean): number {
   return once ? EXIT_INTERRUPTED : 0;
 }
 
-/** Keeps the live line up to date until the function it gives is called. */
+/** Keeps the live line up to date until it is disposed of. */
 function showStatus(
   screen: Screen,
   client: pg.Client,
   service: ServiceProcess,
   tally: Tally,
   metricsUrl: string,
-): () => Promise<void> {
-  if (!screen.live) return () => Promise.resolve();
+): AsyncDisposable {
+  if (!screen.live) return { [Symbol.asyncDispose]: () => Promise.resolve() };
   const ended = new AbortController();
   const loop = async () => {
     const samples = [{ events: tally.events, atMs: performance.now() }];
@@ -206,8 +207,10 @@ function showStatus(
     }
   };
   const running = loop().catch(() => undefined);
-  return async () => {
-    ended.abort();
-    await running;
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await running;
+    },
   };
 }
