@@ -20,6 +20,12 @@ export interface ControlConnectionOptions {
   readonly logger: Logger;
 }
 
+/** A statement within a transaction. */
+export type TransactionQuery = <Row extends QueryResultRow>(
+  sql: string,
+  values?: readonly unknown[],
+) => Promise<readonly Row[]>;
+
 /**
  * An ordinary connection beside the replication connection: for the publication, the slot, the catalog and signs of life.
  * Queries run one at a time. A broken connection is made anew by the next query.
@@ -51,10 +57,9 @@ export class ControlConnection {
   }
 
   /** Several statements in one transaction. @throws AppError */
-  transaction(work: (query: ControlConnection['query']) => Promise<void>): Promise<void> {
-    const result = this.queue.then(async () => {
-      const query: ControlConnection['query'] = (sql, values = [], timeoutMs = QUERY_TIMEOUT_MS) =>
-        this.run(sql, values, timeoutMs);
+  transaction(work: (query: TransactionQuery) => Promise<void>): Promise<void> {
+    const query: TransactionQuery = (sql, values = []) => this.run(sql, values, QUERY_TIMEOUT_MS);
+    const inTransaction = async (): Promise<void> => {
       await query('BEGIN');
       try {
         await work(query);
@@ -63,7 +68,8 @@ export class ControlConnection {
         await query('ROLLBACK').catch(() => undefined);
         throw error;
       }
-    });
+    };
+    const result = this.queue.then(inTransaction);
     this.queue = result.catch(() => undefined);
     return result;
   }

@@ -121,7 +121,7 @@ describe('FrameReader', () => {
         const { reader, seen } = recorder((self) => {
           if (seen.length % (every + 1) === 0) self.hold();
         });
-        const ends = [...places.map((place) => Math.min(place, bytes.length)), bytes.length].sort((a, b) => a - b);
+        const ends = [...places.map((place) => Math.min(place, bytes.length)), bytes.length].toSorted((a, b) => a - b);
         let at = 0;
         for (const end of ends) {
           reader.push(Buffer.from(bytes.subarray(at, end)));

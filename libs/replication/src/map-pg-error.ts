@@ -56,7 +56,7 @@ function codeOfSocketError(code: string, message: string): ErrorCode | undefined
 function messageOf(error: Error, fields: PgFields): string {
   if (error.message !== '') return error.message;
   const inner: unknown = Array.isArray(fields.errors) ? fields.errors[0] : undefined;
-  return inner instanceof Error ? inner.message : String(fields.code ?? error.name);
+  return inner instanceof Error ? inner.message : typeof fields.code === 'string' ? fields.code : error.name;
 }
 
 /**

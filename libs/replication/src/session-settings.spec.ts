@@ -39,7 +39,9 @@ describe('session settings', () => {
     expect(() => checkSettings(settings, shown)).toThrow(
       expect.objectContaining({
         code: 'PG_SESSION_SETTING',
-        message: expect.stringMatching(/TimeZone is 'Europe\/Berlin'.*DateStyle.*wal_sender_timeout is unknown/s),
+        message: expect.stringMatching(
+          /TimeZone is 'Europe\/Berlin'.*DateStyle.*wal_sender_timeout is unknown/s,
+        ) as unknown,
       }),
     );
   });

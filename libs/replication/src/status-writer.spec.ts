@@ -25,7 +25,7 @@ class ManualClock implements Clock {
   pass(ms: number): void {
     const end = this.nowMs + ms;
     for (;;) {
-      const next = this.timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      const next = this.timers.filter(({ at }) => at <= end).toSorted((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
       this.timers = this.timers.filter((other) => other !== next);
       this.nowMs = next.at;
