@@ -1,4 +1,4 @@
-import { type ConnectionOptions, type StreamConfig } from 'nats';
+import type { ConnectionOptions, StreamConfig } from 'nats';
 import type { PublisherConfig } from '#lib/config';
 import type { ReceivedMessage } from '../../libs/publishing/src/testing/delivery-check.js';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
@@ -8,7 +8,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 /** A nats-server behind a proxy, with ways to look into its streams. */
 export class NatsHarness implements BrokerHarness {
-  private constructor(
+  protected constructor(
     readonly server: NatsServer,
     readonly network: TcpProxy,
     private readonly clientOptions: ConnectionOptions,
@@ -16,7 +16,7 @@ export class NatsHarness implements BrokerHarness {
 
   static async start(options: NatsServerOptions = {}, clientOptions: ConnectionOptions = {}): Promise<NatsHarness> {
     const server = await startNats(options);
-    return new NatsHarness(server, await TcpProxy.start(server.port), clientOptions);
+    return new this(server, await TcpProxy.start(server.port), clientOptions);
   }
 
   config(publisher: Partial<PublisherConfig> = {}, ackTimeoutMs?: number) {
