@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { POSTGRES_VERSIONS } from '../support/postgres.js';
+import { waitFor } from '../support/wait-for.js';
 import { Scenario } from './support/scenario.js';
 
 /** The commit LSN is the first 64 of an id's free bits, around the version digit and the variant. */
@@ -23,8 +24,8 @@ describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version)
         { WAL_PUBLISHER_TYPE: 'stdout', WAL_PUBLISHER_TOPIC: '' },
         { keepStdout: false, onLine: (line) => ids.push(line.slice(7, 43)) },
       );
-      await listener.waitForLine('"msg":"streaming"');
-      await delay(700);
+      await waitFor(() => ids.length > 0, { what: 'the first event', deadlineMs: 60_000 });
+      await delay(500);
       expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
       runs.push(ids);
       confirmed.push(await scenario.confirmedLsn());

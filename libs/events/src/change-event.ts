@@ -23,8 +23,8 @@ export interface Route {
 }
 
 /**
- * One encoded event on its way to the broker. The JSON is bytes start..end of `slab`; many events share a slab and its
- * bytes are never reused, so a view of them stays valid.
+ * One encoded event on its way to the broker. The JSON is bytes start..end of `slab`; many events share a slab. The bytes
+ * stay as they are until the event was reported durable; afterwards they may be overwritten at any time.
  */
 export interface OutgoingEvent {
   /** Counts 1, 2, 3 … within one session, without gaps. Publishers report durability by it. */

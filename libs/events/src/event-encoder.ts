@@ -14,7 +14,7 @@ import { TransactionFrame } from './transaction-frame.js';
 const MEASURE_FROM_BYTES = 32 * 1024;
 
 /**
- * Turns decoded rows into events: bytes of JSON in slabs that are never written again. One per session; calls come in
+ * Turns decoded rows into events: bytes of JSON in slabs that are not written again before `release`. One per session; calls come in
  * stream order. The messages are read during the call only.
  *
  * Every method takes `seq`, the event's number in the session, and `ordinal`, its place in the transaction counted
@@ -37,6 +37,11 @@ export class EventEncoder {
   beginTransaction(begin: BeginMessage): void {
     this.begin = begin;
     this.tx = undefined;
+  }
+
+  /** Every event before `seq` is durable and nobody reads its bytes any more: their memory may serve again. */
+  release(seq: number): void {
+    this.slabs.release(seq);
   }
 
   insert(plan: RowPlan, message: InsertMessage, seq: number, ordinal: number): OutgoingEvent {
@@ -117,7 +122,7 @@ export class EventEncoder {
     const { slab, start } = this.slabs;
     let end = this.rows.writeUnchanged(plan, slab, bodyEnd);
     end = writeBytes(slab, end, plan.tail);
-    this.slabs.commit(end);
+    this.slabs.commit(end, seq);
     let keySlab = slab;
     let keyStart = this.rows.keyStart;
     let keyEnd = this.rows.keyEnd;
@@ -133,7 +138,7 @@ export class EventEncoder {
       keySlab = this.slabs.slab;
       keyStart = this.slabs.start;
       keyEnd = writeKey(plan, tuple, oldTuple, keySlab, keyStart);
-      this.slabs.commit(keyEnd);
+      this.slabs.commit(keyEnd, seq);
     }
     const tx = this.tx ?? this.openTransaction();
     return { seq, route: plan.route, tx, ordinal, action, slab, start, end, keySlab, keyStart, keyEnd, barrier };

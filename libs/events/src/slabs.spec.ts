@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Slabs } from './slabs.js';
 
 describe('slabs', () => {
-  it('never hands out committed bytes again, at any size', () => {
+  it('keeps committed bytes until they are released, at any size', () => {
     const slabs = new Slabs();
     const written: { view: Buffer; value: number; length: number }[] = [];
     const sizes = [0, 1, 100, 4096, 40_000, 65_536, 65_537, 200_000, 262_144, 262_145, 1_000_000];
@@ -14,7 +14,7 @@ describe('slabs', () => {
       const { slab, start } = slabs;
       expect(slab.length - start).toBeGreaterThanOrEqual(reserved);
       slab.fill(value, start, start + length);
-      slabs.commit(start + length);
+      slabs.commit(start + length, round);
       written.push({ view: slab.subarray(start, start + length), value, length });
     }
     for (const { view, value, length } of written) {
@@ -35,11 +35,11 @@ describe('slabs', () => {
     const slabs = new Slabs();
     slabs.reserve(10);
     const { slab, start } = slabs;
-    slabs.commit(start + 10);
+    slabs.commit(start + 10, 1);
     slabs.reserve(500_000);
     expect(slabs.slab).not.toBe(slab);
     expect(slabs.slab.length).toBe(500_000);
-    slabs.commit(500_000);
+    slabs.commit(500_000, 2);
     slabs.reserve(10);
     expect(slabs.slab).toBe(slab);
     expect(slabs.start).toBe(start + 10);
@@ -48,8 +48,27 @@ describe('slabs', () => {
   it('refuses more than was reserved', () => {
     const slabs = new Slabs();
     slabs.reserve(500_000);
-    expect(() => slabs.commit(500_001)).toThrow(RangeError);
+    expect(() => slabs.commit(500_001, 1)).toThrow(RangeError);
     slabs.reserve(10);
-    expect(() => slabs.commit(slabs.start + 11)).toThrow(RangeError);
+    expect(() => slabs.commit(slabs.start + 11, 1)).toThrow(RangeError);
+  });
+
+  it('uses a slab again once all its events were released, and not a moment earlier', () => {
+    const slabs = new Slabs();
+    const seen: Buffer[] = [];
+    const write = (seq: number) => {
+      slabs.reserve(60_000);
+      if (seen.at(-1) !== slabs.slab) seen.push(slabs.slab);
+      slabs.commit(slabs.start + 60_000, seq);
+    };
+    // Four events fill a slab.
+    for (let seq = 1; seq <= 9; seq += 1) write(seq);
+    expect(seen).toHaveLength(3);
+    slabs.release(4);
+    for (let seq = 10; seq <= 13; seq += 1) write(seq);
+    expect(seen[3]).not.toBe(seen[0]);
+    slabs.release(5);
+    for (let seq = 14; seq <= 17; seq += 1) write(seq);
+    expect(seen[4]).toBe(seen[0]);
   });
 });

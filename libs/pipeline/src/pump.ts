@@ -54,6 +54,11 @@ export class Pump {
     return taken;
   }
 
+  /** Every event before `seq` is durable: the memory of its bytes may serve again. */
+  release(seq: number): void {
+    this.parts.encoder.release(seq);
+  }
+
   /**
    * Handles one message, bytes start..end of `buffer`. A returned promise means: nothing after it before it resolves.
    * @throws ProtocolError, AppError

@@ -56,6 +56,7 @@ class Stage {
     } as unknown as Publisher;
     const pump = {
       message: () => undefined,
+      release: () => undefined,
       take: () => {
         const taken = this.gathered;
         this.gathered = [];

@@ -21,7 +21,7 @@ export interface SessionLimits {
 export interface SessionParts {
   readonly stream: ChangeStream;
   readonly publisher: Publisher;
-  readonly pump: Pick<Pump, 'message' | 'take'>;
+  readonly pump: Pick<Pump, 'message' | 'take' | 'release'>;
   readonly tracker: AckTracker;
   readonly state: PipelineState;
   readonly metrics: Metrics;
@@ -118,6 +118,7 @@ export class Session implements FrameSink, PublisherListener {
       metrics.commitToAck(Math.max(0, clock.wallTime() - oldestCommitMs) / 1000);
     }
     this.runs.durableBefore(tracker.durableBefore);
+    this.parts.pump.release(tracker.durableBefore);
     state.progress();
     this.confirm();
     this.relievePressure();
@@ -136,7 +137,6 @@ export class Session implements FrameSink, PublisherListener {
   private publish(events: readonly OutgoingEvent[]): void {
     if (this.isStale()) return;
     for (const event of events) this.runs.add(event);
-    this.parts.metrics.publishAttempts(events.length);
     this.parts.publisher.publish(events);
     const { tracker, stream, clock } = this.parts;
     if (this.pausedSinceMs === undefined && this.isFull(1)) {

@@ -5,7 +5,8 @@ import type { OutgoingEvent } from '#lib/events';
 export interface PublisherListener {
   /**
    * Events fromSeq..toSeq (both included) are durable: the broker acknowledged each one, or the chosen policy passed
-   * over it. Ranges may come in any order, each event is reported once.
+   * over it. Ranges may come in any order, each event is reported once. From here on the events' bytes (body and key) may
+   * be overwritten: nothing that still has to be written or compared may lie there.
    */
   settled(fromSeq: number, toSeq: number): void;
   /** The broker stopped taking events (`error` says why) or takes them again (undefined). Retrying goes on by itself. */
