@@ -35,14 +35,18 @@ export async function tlsOptions(database: DatabaseConfig): Promise<false | Conn
     pem(clientCert, 'ssl.clientCert'),
     pem(clientKey, 'ssl.clientKey'),
   ]);
-  return {
+  // highWaterMark is missing in the typings: a paused TLS socket goes on reading until this many bytes wait, one record
+  // here, so that pause() means pause.
+  const options: ConnectionOptions & { readonly highWaterMark: number } = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
+    highWaterMark: 1,
     rejectUnauthorized: mode !== 'require',
     checkServerIdentity:
       mode === 'verify-full' ? (host, peer) => checkServerIdentity(serverName ?? host, peer) : () => undefined,
   };
+  return options;
 }
 
 /** What both connections to one host have in common; `options` is the start-up parameter with the session's settings. */

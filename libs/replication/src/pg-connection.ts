@@ -84,6 +84,8 @@ export interface ConnectionEvents {
 export class PgConnection extends NamedConnection {
   readonly reader: FrameReader;
   private readonly parserInput = new EventEmitter();
+  /** Bytes of the TLS records of this turn of the event loop. */
+  private recordBytes = 0;
 
   constructor(
     options: PgConnectionOptions,
@@ -100,8 +102,7 @@ export class PgConnection extends NamedConnection {
 
   override attachListeners(stream: EventEmitter): void {
     super.attachListeners(this.parserInput);
-    if (this.stream !== stream || !(stream instanceof Socket)) throw new TypeError('unexpected kind of stream');
-    stream.on('data', (chunk: Buffer) => this.receive(chunk, chunk.length));
+    stream.on('data', (chunk: Buffer) => this.receiveRecord(chunk));
   }
 
   /** Cuts the connection at once; the reason reaches whoever waits for an answer. */
@@ -109,11 +110,35 @@ export class PgConnection extends NamedConnection {
     this.stream.destroy(error);
   }
 
+  /** One read of a plain socket. */
   private receive(buffer: Buffer, bytes: number): void {
     const before = this.reader.frames;
-    try {
+    this.guard(() => {
       this.reader.push(buffer, bytes);
       this.events.gulp(bytes, this.reader.frames - before);
+    });
+  }
+
+  /**
+   * One TLS record, which is one message of the walsender: a read of the socket gives a row of them, all in one turn of
+   * the event loop. Only together they are the gulp that coalescing and the sink need to see.
+   */
+  private receiveRecord(chunk: Buffer): void {
+    if (this.recordBytes === 0) {
+      const before = this.reader.frames;
+      setImmediate(() => {
+        const bytes = this.recordBytes;
+        this.recordBytes = 0;
+        this.guard(() => this.events.gulp(bytes, this.reader.frames - before));
+      });
+    }
+    this.recordBytes += chunk.length;
+    this.guard(() => this.reader.push(chunk));
+  }
+
+  private guard(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       this.events.broken(error);
       this.destroy(error instanceof Error ? error : undefined);
