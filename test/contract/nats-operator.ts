@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
-import { nkeys } from 'nats';
-
-type KeyPair = ReturnType<typeof nkeys.createUser>;
+import { natsKeys, type NatsKeyPair } from './nats-keys.js';
 
 /** A server configuration with an operator, one account with JetStream, and the creds file of a user of it. */
 export function operatorSetup(): { readonly config: string; readonly creds: string } {
-  const operator = nkeys.createOperator();
-  const account = nkeys.createAccount();
-  const system = nkeys.createAccount();
-  const user = nkeys.createUser();
+  const operator = natsKeys.createOperator();
+  const account = natsKeys.createAccount();
+  const system = natsKeys.createAccount();
+  const user = natsKeys.createUser();
   const unlimited = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
   const general = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, conn: -1, leaf: -1, wildcards: true };
   const operatorJwt = jwt(operator, operator, { type: 'operator' });
@@ -27,7 +25,7 @@ export function operatorSetup(): { readonly config: string; readonly creds: stri
 }
 
 /** A token as NATS takes it. Format: https://docs.nats.io/running-a-nats-service/nats_admin/security/jwt */
-function jwt(issuer: KeyPair, subject: KeyPair, nats: Readonly<Record<string, unknown>>): string {
+function jwt(issuer: NatsKeyPair, subject: NatsKeyPair, nats: Readonly<Record<string, unknown>>): string {
   const claims = {
     iat: Math.floor(Date.now() / 1000),
     iss: issuer.getPublicKey(),

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nkeys } from 'nats';
 import { describe, expect, it } from 'vitest';
 import type { PublisherConfig } from '#lib/config';
 import { EventMaker } from '../../libs/publishing/src/testing/outgoing-events.js';
@@ -8,6 +7,7 @@ import { Attempt, testDriver } from '../../libs/publishing/src/testing/publisher
 import { createTestCa } from '../support/certificates.js';
 import { tempDir } from '../support/temp-dir.js';
 import { NatsHarness } from './nats-harness.js';
+import { natsKeys } from './nats-keys.js';
 import { operatorSetup } from './nats-operator.js';
 
 const NO_TLS = { enabled: true, caCert: undefined, clientCert: undefined, clientKey: undefined, serverName: undefined };
@@ -42,8 +42,8 @@ describe('NATS: credentials', () => {
   });
 
   it('an nkey seed in a file', async () => {
-    const user = nkeys.createUser();
-    const stranger = nkeys.createUser();
+    const user = natsKeys.createUser();
+    const stranger = natsKeys.createUser();
     await using dir = await tempDir();
     const file = (name: string, seed: Uint8Array) => {
       writeFileSync(join(dir.path, name), `${Buffer.from(seed).toString()}\n`);

@@ -1,4 +1,5 @@
 import { ID_LENGTH, ID_OFFSET, type OutgoingEvent, type TransactionInfo } from '#lib/events';
+import type { IdBearer } from './id-copy.js';
 
 const SLAB_BYTES = 64 * 1024;
 const VERSION = Buffer.from('NATS/1.0\r\n');
@@ -28,7 +29,7 @@ export class HeaderWriter {
    * @param previous the message that must be the stream's last one, by its id
    * @param lastSeq the sequence that must be the stream's last one; < 0 = not asked for
    */
-  write(event: OutgoingEvent, withId: boolean, previous: OutgoingEvent | undefined, lastSeq: number): Buffer {
+  write(event: OutgoingEvent, withId: boolean, previous: IdBearer | undefined, lastSeq: number): Buffer {
     const names = this.metadata ? metadataText(event) : '';
     this.reserve(FIXED_BYTES + names.length * 3);
     const start = this.offset;
@@ -62,7 +63,7 @@ export class HeaderWriter {
     this.offset = 0;
   }
 
-  private id(event: OutgoingEvent): void {
+  private id(event: IdBearer): void {
     const from = event.start + ID_OFFSET;
     this.bytes(event.slab, from, from + ID_LENGTH);
   }

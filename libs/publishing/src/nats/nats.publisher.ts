@@ -10,7 +10,7 @@ import type { NatsLink } from './nats-link.js';
 import { Recovery } from './recovery.js';
 import { chainMode, keyedMode } from './send-mode.js';
 import { NatsSender } from './sender.js';
-import type { SendFailure } from './sender-ports.js';
+import type { SendFailure } from './send-failure.js';
 import { StreamReader } from './stream-facts.js';
 import { ensureStream, notCovered, uncovered } from './stream-setup.js';
 import { subjectName } from './subject-name.js';

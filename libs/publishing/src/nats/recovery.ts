@@ -2,7 +2,7 @@ import { AppError, Backoff, type Clock, sleep, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { NatsLink } from './nats-link.js';
 import type { NatsSender } from './sender.js';
-import type { SendFailure } from './sender-ports.js';
+import type { SendFailure } from './send-failure.js';
 import { StoredProof, type StreamEnd } from './stored-proof.js';
 import { type StreamInfo, StreamReader } from './stream-facts.js';
 import { notCovered, uncovered } from './stream-setup.js';

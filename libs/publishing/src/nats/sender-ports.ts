@@ -1,19 +1,7 @@
 import type { AppError, Clock, Logger, Metrics } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { SettleBatch } from '../settle-batch.js';
-
-/** Why sending stopped. */
-export type SendFailure =
-  /** The stream's last message is not the one that the chain names. */
-  | { readonly kind: 'wrongLast' }
-  /** The stream would not take a message for now. */
-  | { readonly kind: 'refused'; readonly error: AppError }
-  /** The connection broke, or answers stay away. */
-  | { readonly kind: 'lost'; readonly error: AppError }
-  /** Nothing is wrong with the broker: something has to be sent in another way. */
-  | { readonly kind: 'again' }
-  /** The stream does not store the subject, as far as is known. */
-  | { readonly kind: 'uncovered'; readonly subject: string };
+import type { SendFailure } from './send-failure.js';
 
 export interface SenderParts {
   readonly window: EventWindow;

@@ -2,11 +2,13 @@ import type { OutgoingEvent } from '#lib/events';
 import type { AppError } from '#lib/kernel';
 import { deadLetterBody, type Poison, poisonError } from '../poison.js';
 import { HeaderWriter } from './header-writer.js';
-import { JS_ERROR, type JetStreamError, mapRefusal, noResponders, notAcknowledged } from './map-nats-error.js';
+import { IdCopy, type IdBearer } from './id-copy.js';
+import { JS_ERROR, type JetStreamError, noResponders, notAcknowledged } from './map-nats-error.js';
 import type { NatsLink } from './nats-link.js';
 import type { SendMode } from './send-mode.js';
 import { SendTarget } from './send-target.js';
-import type { SenderHooks, SenderParts, SendFailure } from './sender-ports.js';
+import { failureOf, type SendFailure } from './send-failure.js';
+import type { SenderHooks, SenderParts } from './sender-ports.js';
 import type { StreamConfig } from './stream-facts.js';
 import { Wire } from './wire.js';
 
@@ -23,12 +25,14 @@ export class NatsSender {
   private fresh = false;
   private highestSent = 0;
   /** The chain: the event sent before, or (at its start) the stream's last sequence. */
-  private previous: OutgoingEvent | undefined;
+  private previous: IdBearer | undefined;
+  private readonly previousId = new IdCopy();
   private lastSequence = -1;
   /** Sent without an id in the chain: nothing follows until it is answered. */
   private solo: OutgoingEvent | undefined;
   private halt: AppError | undefined;
-  private last: { readonly event: OutgoingEvent; readonly seq: number } | undefined;
+  private last: { readonly event: IdBearer; readonly seq: number } | undefined;
+  private readonly lastId = new IdCopy();
   /** Stored, but before a repeat of an earlier event: to be stored once more. */
   private readonly repeats = new Set<number>();
   /** Refused by the stream for their size. */
@@ -67,7 +71,7 @@ export class NatsSender {
   }
 
   /** The event known to be stored last, with its sequence in the stream. */
-  get lastStored(): { readonly event: OutgoingEvent; readonly seq: number } | undefined {
+  get lastStored(): { readonly event: IdBearer; readonly seq: number } | undefined {
     return this.last;
   }
 
@@ -82,7 +86,7 @@ export class NatsSender {
 
   /** Counts an event as stored that was read in the stream. */
   proven(event: OutgoingEvent, streamSeq: number): void {
-    this.last = { event, seq: streamSeq };
+    this.last = { event: this.lastId.take(event), seq: streamSeq };
     this.settle(event);
   }
 
@@ -185,7 +189,7 @@ export class NatsSender {
     this.wire.sent(event, nowMs);
     target.link.publish(subject, header, body, event.seq);
     if (this.mode.chained) {
-      this.previous = event;
+      this.previous = this.previousId.take(event);
       this.lastSequence = -1;
       if (this.repeats.has(event.seq)) this.solo = event;
     }
@@ -272,18 +276,8 @@ export class NatsSender {
   }
 
   private refused(event: OutgoingEvent, error: JetStreamError): void {
-    switch (error.err_code) {
-      case JS_ERROR.wrongLastMsgId:
-      case JS_ERROR.wrongLastSequence:
-        this.stop({ kind: 'wrongLast' });
-        return;
-      case JS_ERROR.messageTooLarge:
-        this.tooLarge.add(event.seq);
-        this.stop({ kind: 'again' });
-        return;
-      default:
-        this.stop({ kind: 'refused', error: mapRefusal(error, this.streamName) });
-    }
+    if (error.err_code === JS_ERROR.messageTooLarge) this.tooLarge.add(event.seq);
+    this.stop(failureOf(error, this.streamName));
   }
 
   private overdue(waitedMs: number): void {

@@ -8,6 +8,9 @@ const NEWLINE = Buffer.from('\n');
 /** Lines gathered into one write; larger writes would only hold memory longer. */
 const WRITE_BYTES = 256 * 1024;
 
+/** Streams that have a listener for errors for good: one that comes after close would be an uncaught exception. */
+const guarded = new WeakSet<Writable>();
+
 export interface StdoutOptions {
   readonly stream: Writable;
   /** Indent each event with two spaces instead of one line per event. */
@@ -38,7 +41,12 @@ export class StdoutPublisher implements Publisher {
   ) {}
 
   open(): Promise<void> {
-    this.options.stream.on('error', this.onError);
+    const { stream } = this.options;
+    if (!guarded.has(stream)) {
+      guarded.add(stream);
+      stream.on('error', () => undefined);
+    }
+    stream.on('error', this.onError);
     return Promise.resolve();
   }
 
@@ -76,8 +84,6 @@ export class StdoutPublisher implements Publisher {
       await withTimeout(written, graceMs, () => new Error('still writing')).catch(() => undefined);
     }
     this.options.stream.off('error', this.onError);
-    // A write that is still under way may fail later: without a listener that would be an uncaught exception.
-    if (this.writing !== undefined) this.options.stream.on('error', () => undefined);
   }
 
   private enqueue(events: readonly OutgoingEvent[]): void {

@@ -70,7 +70,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
   it('goes on in order when the connection is cut again and again', async () => {
     await using broker = await start();
     const attempt = await new Attempt(await testDriver(broker.config())).open();
-    const cutting = setInterval(() => broker.network.cut(), 300);
+    const cutting = setInterval(() => broker.network.cut(), 100);
     try {
       await feed(attempt, new EventMaker('app'), 60);
     } finally {
