@@ -53,6 +53,6 @@ export const ID_OFFSET = 7;
 export const ID_LENGTH = 36;
 
 /** The event's id, read from its body. */
-export function eventId(event: OutgoingEvent): string {
+export function eventId(event: Pick<OutgoingEvent, 'slab' | 'start'>): string {
   return event.slab.toString('latin1', event.start + ID_OFFSET, event.start + ID_OFFSET + ID_LENGTH);
 }
