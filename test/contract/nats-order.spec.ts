@@ -167,6 +167,22 @@ describe('NATS: beyond the duplicate window', () => {
     expect(after.length).toBe(15);
   });
 
+  it('within the window, with everything consumed, repeats nothing', async () => {
+    await using nats = await NatsHarness.start();
+    const first = await openAttempt(nats);
+    first.publish(new EventMaker('app').batch(20, () => ({ key: 'k' })));
+    await first.listener.untilSettled(20);
+    await first.publisher.close(1000);
+    await nats.withClient(async (client) => {
+      await (await client.jetstreamManager()).streams.purge('app');
+    });
+    const again = await openAttempt(nats);
+    again.publish(replay(first.sent, 5));
+    await again.listener.untilSettled(15);
+    await again.publisher.close(1000);
+    expect(await nats.received()).toEqual([]);
+  });
+
   it.each([1, 2])('completes a suffix whose repeat was cut off, replayed from event %i', async (from) => {
     await using nats = await NatsHarness.start();
     await nats.createStream();

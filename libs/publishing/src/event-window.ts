@@ -36,6 +36,7 @@ export class EventWindow {
     const slot = this.next & (this.capacity - 1);
     this.events[slot] = event;
     this.settledFlags[slot] = 0;
+    this.sentAt[slot] = 0;
     this.next += 1;
   }
 
@@ -44,11 +45,12 @@ export class EventWindow {
     return seq >= this.first && seq < this.next ? this.events[seq & (this.capacity - 1)] : undefined;
   }
 
-  /** Notes when the event was sent, monotonic milliseconds. */
+  /** Notes when the event was sent, monotonic milliseconds; 0 = it has to be sent (again). */
   markSent(seq: number, nowMs: number): void {
     this.sentAt[seq & (this.capacity - 1)] = nowMs;
   }
 
+  /** 0 = not sent. */
   sentAtMs(seq: number): number {
     return this.sentAt[seq & (this.capacity - 1)] ?? 0;
   }

@@ -66,6 +66,11 @@ export interface PublisherDriver {
   check(signal: AbortSignal): Promise<readonly BrokerFinding[]>;
   /** The name as this broker takes it: characters it forbids become `_`. Pure. */
   topicName(name: string): string;
+  /**
+   * How much is worth handing over ahead of the acknowledgements: more would only wait in memory. The configured limits
+   * apply too.
+   */
+  readonly window: { readonly events: number; readonly bytes: number };
   /** Whether OutgoingEvent's key bytes are used (else the pipeline need not compute them). */
   readonly needsKeys: boolean;
   create(listener: PublisherListener): Publisher;

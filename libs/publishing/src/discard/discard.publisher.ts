@@ -34,6 +34,7 @@ export class DiscardPublisher implements Publisher {
 /** The driver of the discarding publisher; `needsKeys` stands in for the broker that is compared. */
 export function discardDriver(needsKeys = false): PublisherDriver {
   return {
+    window: { events: Infinity, bytes: Infinity },
     needsKeys,
     check: () => Promise.resolve([]),
     topicName: (name) => name,

@@ -13,6 +13,7 @@ export interface NatsServer {
   /** `host:port` without credentials; safe to log. */
   readonly address: string;
   readonly host: string;
+  readonly port: number;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly tls: boolean;
@@ -37,6 +38,7 @@ export function parseServer(address: string): NatsServer {
   return {
     address: `${url.hostname}:${url.port === '' ? '4222' : url.port}`,
     host,
+    port: url.port === '' ? 4222 : Number(url.port),
     username: url.username === '' ? undefined : decodeURIComponent(url.username),
     password: url.password === '' ? undefined : decodeURIComponent(url.password),
     tls: scheme === 'tls',

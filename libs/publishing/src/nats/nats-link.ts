@@ -1,6 +1,6 @@
 import { connect, createInbox, DebugEvents, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import type { PublisherConfig } from '#lib/config';
-import { AppError, toAppError, withTimeout } from '#lib/kernel';
+import { aborted, AppError, toAppError, withTimeout } from '#lib/kernel';
 import { connectOptions, type NatsServer } from './connect-options.js';
 import { type JetStreamError, mapConnectionError, mapRequestError } from './map-nats-error.js';
 
@@ -56,17 +56,21 @@ export class NatsLink {
   ): Promise<NatsLink> {
     const options = await connectOptions(publisher, server, timeoutMs);
     const connecting = connect(options);
-    const onAbort = () => void connecting.then((late) => late.close()).catch(() => undefined);
-    const stopped = new Promise<never>((_, reject) => {
-      const abort = () => reject(new AppError('BROKER_UNREACHABLE', 'connecting was aborted'));
-      if (signal.aborted) abort();
-      else signal.addEventListener('abort', abort, { once: true });
+    const stopped = new AbortController();
+    const onAbort = () => stopped.abort();
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const interrupted = aborted(stopped.signal).then(() => {
+      throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
     });
+    interrupted.catch(() => undefined);
     try {
-      return new NatsLink(await Promise.race([connecting, stopped]), server.address, listener);
+      return new NatsLink(await Promise.race([connecting, interrupted]), server.address, listener);
     } catch (error) {
-      onAbort();
+      void closeLate(connecting);
       throw mapConnectionError(error, server.address);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -78,7 +82,11 @@ export class NatsLink {
   publish(subject: string, header: Uint8Array, body: Uint8Array, seq: number): void {
     this.header = header;
     this.options.reply = this.replyPrefix + String(seq);
-    this.connection.publish(subject, body, this.options);
+    try {
+      this.connection.publish(subject, body, this.options);
+    } catch (error) {
+      this.onLost(mapConnectionError(error, this.server));
+    }
   }
 
   /** A JetStream API call: the reply, or the error that it holds. @throws AppError when no reply came */
@@ -149,6 +157,16 @@ export class NatsLink {
         );
       }
     }
+  }
+}
+
+/** A connection that comes up after it was given up must not stay open. */
+async function closeLate(connecting: Promise<NatsConnection>): Promise<void> {
+  try {
+    const connection = await connecting;
+    await connection.close();
+  } catch {
+    // It never came up.
   }
 }
 

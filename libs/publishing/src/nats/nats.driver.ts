@@ -6,6 +6,10 @@ import { checkNats } from './check-nats.js';
 import { LinkPool } from './link-pool.js';
 import { type NatsMemory, NatsPublisher } from './nats.publisher.js';
 import { subjectName } from './subject-name.js';
+import { MAX_BYTES, MAX_EVENTS } from './wire.js';
+
+/** Twice what may be on the wire, so that it never runs dry. */
+const WINDOW = { events: 2 * MAX_EVENTS, bytes: 2 * MAX_BYTES };
 
 /**
  * Publishers for NATS JetStream. What one attempt learns about the cluster and about other writers is kept for the next.
@@ -20,6 +24,7 @@ export function createNatsDriver(config: AppConfig, deps: PublisherDeps): Publis
   const { logger, metrics, clock = systemClock } = deps;
   return {
     check: (signal) => checkNats(pool, publisher, signal),
+    window: WINDOW,
     needsKeys: chain !== 'on',
     topicName: subjectName,
     create: (publisherListener) =>

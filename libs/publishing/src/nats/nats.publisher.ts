@@ -46,6 +46,8 @@ export class NatsPublisher implements Publisher {
   private readonly sender: NatsSender;
   private readonly recovery: Recovery;
   private readonly ended = new AbortController();
+  /** Aborts before `ended`: nothing more is sent, answers still count. */
+  private readonly stopping = new AbortController();
   private link: NatsLink | undefined;
   private stream = '';
   private trouble: AppError | undefined;
@@ -91,12 +93,14 @@ export class NatsPublisher implements Publisher {
         otherWriter: (ownForm) => this.onOtherWriter(ownForm),
         failed: (error) => this.fail(error),
       },
-      this.ended.signal,
+      this.stopping.signal,
     );
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const link = await this.connect(AbortSignal.any([signal, this.ended.signal]));
+    const link = await this.connect(AbortSignal.any([signal, this.stopping.signal]));
+    const onAbort = () => void link.close();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const info = await ensureStream(new StreamReader(link), this.parts.publisher, this.parts.logger);
       this.stream = info.config.name;
@@ -104,6 +108,8 @@ export class NatsPublisher implements Publisher {
     } catch (error) {
       await link.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -117,7 +123,7 @@ export class NatsPublisher implements Publisher {
   }
 
   publish(events: readonly OutgoingEvent[]): void {
-    if (this.ended.signal.aborted) return;
+    if (this.stopping.signal.aborted) return;
     const { sender, recovery } = this;
     for (const event of events) {
       this.window.push(event);
@@ -135,6 +141,8 @@ export class NatsPublisher implements Publisher {
   }
 
   async close(graceMs: number): Promise<void> {
+    this.stopping.abort();
+    this.recovery.poke();
     if (!this.ended.signal.aborted) {
       this.sender.pause();
       const enough = new AbortController();
@@ -146,7 +154,7 @@ export class NatsPublisher implements Publisher {
   }
 
   private recover(failure: SendFailure | undefined): void {
-    if (!this.ended.signal.aborted) void this.recovery.run(failure);
+    if (!this.stopping.signal.aborted) void this.recovery.run(failure);
   }
 
   private async connect(signal: AbortSignal): Promise<NatsLink> {
@@ -185,15 +193,18 @@ export class NatsPublisher implements Publisher {
     if (link !== this.link) return;
     this.link = undefined;
     this.sender.abandon();
-    if (this.ended.signal.aborted) return;
+    if (this.stopping.signal.aborted) return;
     if (!error.retriable) this.fail(error);
     else if (this.recovery.isRunning) this.recovery.poke();
     else this.recover({ kind: 'lost', error });
   }
 
   private onTrouble(error: AppError): void {
+    // One line per cause, not per attempt.
+    if (this.trouble?.message !== error.message) {
+      this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
+    }
     this.trouble = error;
-    this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
     this.listener.brokerState(error);
   }
 
@@ -229,6 +240,7 @@ export class NatsPublisher implements Publisher {
   }
 
   private end(): void {
+    this.stopping.abort();
     this.ended.abort();
     this.sender.abandon();
     this.recovery.poke();

@@ -162,7 +162,7 @@ export class Recovery {
       enough.abort();
       this.signal.removeEventListener('abort', onAbort);
     }
-    if (!sender.isIdle) this.parts.dropLink();
+    if (!sender.isIdle && !this.signal.aborted) this.parts.dropLink();
   }
 }
 

@@ -109,7 +109,9 @@ export class NatsSender {
     this.mode.order.clear();
     for (let seq = this.parts.window.head; seq < this.parts.window.end; seq++) {
       const event = this.parts.window.at(seq);
-      if (event !== undefined) this.mode.order.offer(event);
+      if (event === undefined) continue;
+      this.parts.window.markSent(seq, 0);
+      this.mode.order.offer(event);
     }
     this.sending = true;
     this.pump();

@@ -39,7 +39,7 @@ export class StoredProof {
     const last = messages === 0 ? undefined : await reader.message(stream, lastSeq);
     const lastStored = this.sender.lastStored;
     if (last === undefined) {
-      return lastSeq === (lastStored?.seq ?? this.baseSeq) ? 'ours' : 'unknown';
+      return lastSeq === lastStored?.seq ? 'ours' : 'unknown';
     }
     if (lastStored !== undefined && eventId(lastStored.event) === last.id) return 'ours';
     if (!isOwnForm(last.id)) return 'foreign';

@@ -3,8 +3,8 @@ import type { CancelTimer, Clock } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 
 /** What may be on the wire unanswered: enough for a fast link, little enough to be resent. */
-const MAX_BYTES = 4 * 1024 * 1024;
-const MAX_EVENTS = 8192;
+export const MAX_BYTES = 4 * 1024 * 1024;
+export const MAX_EVENTS = 4096;
 
 /** Counts what was sent and not yet answered, and notices when an answer is overdue. */
 export class Wire {
@@ -72,7 +72,9 @@ export class Wire {
   private watch(afterMs: number): void {
     this.cancelDeadline = this.clock.after(afterMs, () => {
       this.cancelDeadline = undefined;
-      const waitedMs = this.clock.now() - this.window.sentAtMs(this.window.head);
+      const sentAtMs = this.window.sentAtMs(this.window.head);
+      // The oldest may still wait for its turn, when those before it have just been answered.
+      const waitedMs = sentAtMs === 0 ? 0 : this.clock.now() - sentAtMs;
       if (waitedMs < this.ackTimeoutMs) this.watch(this.ackTimeoutMs - waitedMs);
       else this.overdue(waitedMs);
     });
