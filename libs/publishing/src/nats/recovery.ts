@@ -76,11 +76,12 @@ export class Recovery {
     if (this.running) return;
     this.running = true;
     let failure = cause;
-    while (this.running && !this.signal.aborted) {
+    while (!this.signal.aborted) {
       try {
         await this.settleWire(failure);
         await this.pause(failure);
-        if (!this.signal.aborted) await this.attempt(failure);
+        // When sending has gone on it may have stopped again by now, and that is another run's.
+        if (!this.signal.aborted && (await this.attempt(failure))) return;
         failure = undefined;
       } catch (thrown) {
         const error = toAppError(thrown);
@@ -88,33 +89,36 @@ export class Recovery {
         if (error.retriable && error.code !== 'BROKER_OTHER_WRITER') continue;
         this.running = false;
         if (!this.signal.aborted) this.hooks.failed(error);
+        return;
       }
     }
     this.running = false;
   }
 
-  /** Ends with `running` false when there is nothing left to put right. */
-  private async attempt(failure: SendFailure | undefined): Promise<void> {
+  /** True (and `running` is false) when there is nothing left to put right. */
+  private async attempt(failure: SendFailure | undefined): Promise<boolean> {
     const { window, sender } = this.parts;
     const link = await this.parts.link(this.signal);
     if (window.isEmpty) return this.nothingToSend();
     const reader = new StreamReader(link);
     const info = await this.streamInfo(reader);
-    if (failure?.kind === 'uncovered') checkCovered(info, failure.subject);
     let end: StreamEnd = 'unknown';
     if (sender.isChained) {
       end = await this.proof.prove(reader, info, this.control(link));
       if (failure?.kind === 'wrongLast') this.explain(end);
     }
-    if (this.signal.aborted || !link.isAlive) return;
+    if (failure?.kind === 'uncovered') checkCovered(info, failure.subject);
+    if (this.signal.aborted || !link.isAlive) return false;
     if (window.isEmpty) return this.nothingToSend();
     this.running = false;
     sender.resume(link, info.config, info.state.last_seq, end === 'ours' || end === 'ownForm');
+    return true;
   }
 
-  private nothingToSend(): void {
+  private nothingToSend(): true {
     this.running = false;
     this.hooks.idle();
+    return true;
   }
 
   /** A chained message was refused: was it for a failure of our own? */

@@ -22,6 +22,8 @@ export class NatsSender {
   private target: SendTarget | undefined;
   private sending = false;
   private broken = false;
+  /** Something on the wire has to be sent again: in the chain what is behind it counts only when it is sent after it. */
+  private disordered = false;
   private fresh = false;
   private highestSent = 0;
   /** The chain: the event sent before, or (at its start) the stream's last sequence. */
@@ -104,6 +106,7 @@ export class NatsSender {
     this.solo = undefined;
     this.halt = undefined;
     this.broken = false;
+    this.disordered = false;
     this.fresh = true;
     this.wire.reset();
     this.mode.order.clear();
@@ -239,8 +242,7 @@ export class NatsSender {
   }
 
   private stored(event: OutgoingEvent, streamSeq: number, duplicate: boolean): void {
-    // After a refusal in the chain only what is stored after a resend is certain to be in order.
-    if (this.broken && this.mode.chained) return;
+    if (this.disordered && this.mode.chained) return;
     if (this.mode.chained && !duplicate) this.settlePredecessors(event, streamSeq);
     if (!this.mode.proof.accept(event, streamSeq)) {
       this.repeats.add(event.seq);
@@ -290,6 +292,7 @@ export class NatsSender {
   private stop(failure: SendFailure): void {
     if (this.broken) return;
     this.broken = true;
+    this.disordered = failure.kind !== 'uncovered' && failure.kind !== 'lost';
     this.sending = false;
     if (failure.kind === 'refused') this.parts.metrics.problem('publish');
     this.hooks.stopped(failure);
