@@ -135,6 +135,34 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     expect(deliveryFaults(first.sent, await broker.received())).toEqual([]);
   });
 
+  it('needs nothing of an event once it is settled', async () => {
+    await using broker = await start();
+    const attempt = await new Attempt(await testDriver(broker.config())).open();
+    const maker = new EventMaker('app');
+    const slabs = new Map<number, Buffer>();
+    attempt.listener.onSettled = (seq) => slabs.get(seq)?.fill('#');
+    const pristine: OutgoingEvent[] = [];
+    for (let round = 0; round < 20; round++) {
+      const events = mixed(maker, 20);
+      pristine.push(...events);
+      const copies = events.map((event) => {
+        const slab = Buffer.from(event.slab);
+        slabs.set(event.seq, slab);
+        return { ...event, slab, keySlab: slab };
+      });
+      attempt.publish(copies.slice(0, 10));
+      // Some rounds follow an acknowledgement, some a lost connection, some neither.
+      if (round % 2 === 0) await attempt.listener.untilSettled(round * 20 + 10);
+      if (round % 5 === 4) broker.network.cut();
+      attempt.publish(copies.slice(10));
+      if (round % 3 === 0) await attempt.listener.untilSettled(round * 20 + 20);
+    }
+    await allSettled(attempt);
+    await attempt.publisher.close(1000);
+    expect(deliveryFaults(pristine, await broker.received())).toEqual([]);
+    expect(attempt.listener.errors).toEqual([]);
+  });
+
   it('reports an unreachable broker as retriable, soon, and can be aborted', async () => {
     await using broker = await start();
     await broker.kill();

@@ -6,12 +6,15 @@ export class RecordingListener implements PublisherListener {
   readonly seqs = new Set<number>();
   readonly states: (AppError | undefined)[] = [];
   readonly errors: AppError[] = [];
+  /** Called for each event as it is settled. */
+  onSettled: (seq: number) => void = () => undefined;
   private waiting: (() => void)[] = [];
 
   settled(fromSeq: number, toSeq: number): void {
     for (let seq = fromSeq; seq <= toSeq; seq++) {
       if (this.seqs.has(seq)) this.errors.push(Object.assign(new Error(`event ${seq} settled twice`), {}) as AppError);
       this.seqs.add(seq);
+      this.onSettled(seq);
     }
     this.wake();
   }
