@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { toAppError } from '#lib/kernel';
 import { HELP, parseCommandLine, type Invocation } from './cli.js';
+import { boundHeap } from './heap.js';
 import { version } from './version.js';
 
 const EXIT_FATAL = 1;
@@ -25,6 +26,7 @@ async function execute(invocation: Invocation): Promise<number> {
   }
 }
 
+boundHeap();
 try {
   process.exitCode = await execute(parseCommandLine(process.argv.slice(2)));
 } catch (thrown) {

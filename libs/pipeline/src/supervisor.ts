@@ -131,8 +131,8 @@ export class Supervisor {
     const session = new Session(
       { stream, publisher, pump, tracker, state, metrics, logger, clock },
       {
-        maxInFlightEvents: config.publisher.maxInFlightEvents,
-        maxInFlightBytes: config.publisher.maxInFlightBytes,
+        maxInFlightEvents: Math.min(config.publisher.maxInFlightEvents, this.parts.driver.window.events),
+        maxInFlightBytes: Math.min(config.publisher.maxInFlightBytes, this.parts.driver.window.bytes),
         maxPauseMs: config.listener.maxPauseMs,
         staleAfterMs: Math.max(60_000, 3 * config.listener.heartbeatIntervalMs),
         refreshMs: config.listener.refreshConnectionMs,

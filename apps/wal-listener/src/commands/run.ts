@@ -18,7 +18,12 @@ export async function run(configPath: string | undefined): Promise<number> {
   const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
   for (const line of loaded.ignored) logger.debug(line);
   for (const line of loaded.warnings) logger.warn(line);
-  logger.info('starting', { version: version(), slot: config.listener.slotName, publisher: config.publisher.type, file });
+  logger.info('starting', {
+    version: version(),
+    slot: config.listener.slotName,
+    publisher: config.publisher.type,
+    file,
+  });
   const error = await serve(loaded, logger);
   if (error === undefined) return 0;
   const stack = error.code === 'INTERNAL' ? (error.cause as Error | undefined)?.stack : undefined;
