@@ -47,7 +47,8 @@ export function replaceAllGo(input: string, regexp: RegExp, template: string): s
       const name = braced ?? bare ?? '';
       if (!/^\d+$/.test(name)) return named[name] ?? '';
       const index = Number(name);
-      return index < groupCount ? String(args[index] ?? '') : '';
+      const group = index < groupCount ? args[index] : undefined;
+      return typeof group === 'string' ? group : '';
     });
   });
 }

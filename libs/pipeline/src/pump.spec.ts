@@ -57,12 +57,13 @@ function setUp({ filter = {}, options = {}, rules = {}, primaryKey = () => Promi
     },
     { maxTransactionSize: 0, dropForeignOrigin: false, ...options },
   );
-  const send = (message: Message) => {
+  const handle = (message: Message) => {
     const bytes = encodeMessage(message);
     // Somewhere in a larger chunk, as it comes from the network.
     return pump.message(Buffer.concat([Buffer.of(1, 2, 3), bytes, Buffer.of(4)]), 3, 3 + bytes.length);
   };
-  return { pump, tracker, planner, filtered, send };
+  const send = (message: Message) => void handle(message);
+  return { pump, tracker, planner, filtered, handle, send };
 }
 
 const begin = (commitLsn = 100n): Message => ({ type: 'begin', commitLsn, commitTimestamp: 0n, xid: 9 });
@@ -178,14 +179,14 @@ describe('Pump', () => {
         replicaIdentity: 'f',
       },
     );
-    const { pump, send } = setUp({
+    const { pump, handle, send } = setUp({
       primaryKey: () => {
         asked++;
         return Promise.resolve(['id']);
       },
     });
     send(begin());
-    const wait = send(learn(full));
+    const wait = handle(learn(full));
     expect(wait).toBeInstanceOf(Promise);
     await wait;
     send(insert(full, '7', 'x'));
@@ -201,7 +202,7 @@ describe('Pump', () => {
     ['rows of a relation it was not told about', [begin(), insert(users, '1', 'a')]],
   ])('refuses %s', (_, messages) => {
     const { send, tracker } = setUp();
-    expect(() => messages.forEach((message) => void send(message))).toThrow();
+    expect(() => messages.forEach(send)).toThrow();
     expect(tracker.confirmable).toBeUndefined();
   });
 });

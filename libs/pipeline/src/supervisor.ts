@@ -1,6 +1,15 @@
 import { EventEncoder } from '#lib/events';
 import type { RelationFilter, TopicRouter } from '#lib/filtering';
-import { AppError, Backoff, deferred, sleep, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import {
+  Backoff,
+  deferred,
+  sleep,
+  toAppError,
+  type AppError,
+  type Clock,
+  type Logger,
+  type Metrics,
+} from '#lib/kernel';
 import type { AppConfig } from '#lib/config';
 import { Decoder, formatLsn } from '#lib/pgoutput';
 import type { Publisher, PublisherDriver, PublisherListener } from '#lib/publishing';

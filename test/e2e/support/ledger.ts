@@ -48,7 +48,7 @@ export class Ledger {
       const version = event.action === 'DELETE' ? '' : row.version;
       push(actual, `${event.table}/${String(row.id)}`, step(event.action, version));
     }
-    const differences = [...this.faults.slice(0, 10)];
+    const differences = this.faults.slice(0, 10);
     for (const [row, steps] of expected) {
       const seen = actual.get(row) ?? [];
       if (seen.join() !== steps.join()) differences.push(`${row}: expected ${steps.join()}, received ${seen.join()}`);
