@@ -207,6 +207,17 @@ describe('Pump', () => {
   });
 });
 
+describe('a message that is not pgoutput', () => {
+  it('is a PROTOCOL error that names the transaction, and counts as a parse problem', () => {
+    const { pump, send } = setUp();
+    send(begin());
+    const bytes = encodeMessage(commit()).subarray(0, 12);
+    expect(() => pump.message(bytes, 0, bytes.length)).toThrow(
+      expect.objectContaining({ code: 'PROTOCOL', retriable: false, facts: { lsn: '0/64', xid: 9 } }),
+    );
+  });
+});
+
 describe('RelationPlanner', () => {
   it('refuses key columns that the replica identity does not hold', () => {
     const { send } = setUp({ rules: { messageKeyFrom: { kind: 'all', columns: ['name'] } } });

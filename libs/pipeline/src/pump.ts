@@ -1,6 +1,13 @@
 import type { EventEncoder, OutgoingEvent } from '#lib/events';
 import { AppError, type Logger, type Metrics } from '#lib/kernel';
-import { formatLsn, type BeginMessage, type CommitMessage, type Decoder, type TruncateMessage } from '#lib/pgoutput';
+import {
+  formatLsn,
+  ProtocolError,
+  type BeginMessage,
+  type CommitMessage,
+  type Decoder,
+  type TruncateMessage,
+} from '#lib/pgoutput';
 import type { AckTracker } from './ack-tracker.js';
 import type { PlannedRelation, RelationPlanner } from './relation-planner.js';
 
@@ -61,9 +68,18 @@ export class Pump {
 
   /**
    * Handles one message, bytes start..end of `buffer`. A returned promise means: nothing after it before it resolves.
-   * @throws ProtocolError, AppError
+   * @throws AppError PROTOCOL with the place in the stream, MESSAGE_KEY
    */
   message(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
+    try {
+      return this.handle(buffer, start, end);
+    } catch (error) {
+      this.parts.metrics.problem('parse');
+      throw this.located(error);
+    }
+  }
+
+  private handle(buffer: Buffer, start: number, end: number): Promise<void> | undefined {
     const kind = buffer[start];
     if ((kind === INSERT || kind === UPDATE || kind === DELETE) && end - start >= 5) {
       this.row(kind, buffer, start, end);
@@ -93,6 +109,22 @@ export class Pump {
       case 'delete':
         throw new AppError('INTERNAL', `row message ${message.type} took the wrong path`);
     }
+  }
+
+  /** Says where in the WAL it happened, so that the transaction can be looked at with PostgreSQL's own tools. */
+  private located(error: unknown): unknown {
+    const { transaction } = this;
+    const facts =
+      transaction === undefined ? {} : { lsn: formatLsn(transaction.begin.commitLsn), xid: transaction.begin.xid };
+    if (error instanceof ProtocolError) return new AppError('PROTOCOL', error.message, { cause: error, facts });
+    if (error instanceof AppError) {
+      return new AppError(error.code, error.message, {
+        cause: error,
+        facts: { ...error.facts, ...facts },
+        remedy: error.remedy,
+      });
+    }
+    return error;
   }
 
   private begin(begin: BeginMessage): void {
