@@ -44,7 +44,7 @@ function setUp({ filter = {}, options = {}, rules = {}, primaryKey = () => Promi
     },
     [],
     primaryKey,
-    silentLogger,
+    () => undefined,
   );
   const pump = new Pump(
     {

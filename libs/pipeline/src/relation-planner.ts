@@ -1,6 +1,6 @@
 import { chooseKeyColumns, compileRowPlan, type RowPlan } from '#lib/events';
 import type { RelationDecision, RelationFilter, TopicRouter } from '#lib/filtering';
-import { AppError, type Logger } from '#lib/kernel';
+import { AppError } from '#lib/kernel';
 import type { Relation } from '#lib/pgoutput';
 import type { PublisherConfig } from '#lib/config';
 import type { KnownTable } from '#lib/replication';
@@ -26,13 +26,13 @@ export interface PlannedRelation {
 export class RelationPlanner {
   private readonly planned = new Map<number, PlannedRelation>();
   private readonly primaryKeys: Map<number, readonly string[]>;
-  private readonly renamedTopics = new Set<string>();
 
   constructor(
     private readonly rules: PlannerRules,
     knownTables: readonly KnownTable[],
     private readonly askPrimaryKey: (relationOid: number) => Promise<readonly string[]>,
-    private readonly logger: Logger,
+    /** Called when the broker's form of a topic is another than the configured one. */
+    private readonly onRenamed: (wanted: string, topic: string) => void,
   ) {
     this.primaryKeys = new Map(knownTables.map((table) => [table.oid, table.primaryKey]));
   }
@@ -113,10 +113,7 @@ export class RelationPlanner {
   private topicOf(schema: string, table: string): string {
     const wanted = this.rules.router.topicOf(schema, table);
     const topic = this.rules.topicName(wanted);
-    if (topic !== wanted && !this.renamedTopics.has(wanted)) {
-      this.renamedTopics.add(wanted);
-      this.logger.warn('characters the broker forbids were replaced in a topic', { wanted, topic });
-    }
+    if (topic !== wanted) this.onRenamed(wanted, topic);
     return topic;
   }
 }

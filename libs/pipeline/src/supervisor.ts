@@ -13,7 +13,7 @@ import {
 import type { AppConfig } from '#lib/config';
 import { Decoder, formatLsn } from '#lib/pgoutput';
 import type { Publisher, PublisherDriver, PublisherListener } from '#lib/publishing';
-import type { ChangeSource, ChangeStream } from '#lib/replication';
+import { walSenderTimeoutMs, type ChangeSource, type ChangeStream } from '#lib/replication';
 import { AckTracker } from './ack-tracker.js';
 import type { PipelineState } from './pipeline-state.js';
 import { Pump } from './pump.js';
@@ -49,6 +49,7 @@ const ORIGIN_OPTION_SINCE = 160_000;
 export class Supervisor {
   private readonly backoff = new Backoff(BACKOFF_MIN_MS, BACKOFF_MAX_MS);
   private readonly repeated = new RepeatedFailure();
+  private readonly renamedTopics = new Set<string>();
   private confirmed: bigint | undefined;
 
   constructor(private readonly parts: SupervisorParts) {}
@@ -143,7 +144,7 @@ export class Supervisor {
         maxInFlightEvents: Math.min(config.publisher.maxInFlightEvents, this.parts.driver.window.events),
         maxInFlightBytes: Math.min(config.publisher.maxInFlightBytes, this.parts.driver.window.bytes),
         maxPauseMs: config.listener.maxPauseMs,
-        staleAfterMs: Math.max(60_000, 3 * config.listener.heartbeatIntervalMs),
+        staleAfterMs: walSenderTimeoutMs(config.listener.heartbeatIntervalMs),
         refreshMs: config.listener.refreshConnectionMs,
         shutdownTimeoutMs: config.shutdownTimeoutMs,
       },
@@ -178,7 +179,11 @@ export class Supervisor {
       },
       stream.knownTables,
       (oid) => stream.primaryKey(oid),
-      logger,
+      (wanted, topic) => {
+        if (this.renamedTopics.has(wanted)) return;
+        this.renamedTopics.add(wanted);
+        logger.warn('characters the broker forbids were replaced in a topic', { wanted, topic });
+      },
     );
   }
 }

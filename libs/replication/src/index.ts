@@ -10,4 +10,5 @@ export type { Finding } from './finding.js';
 export { PgChangeSource, type PgChangeSourceParts } from './pg-change-source.js';
 export { ReplicationModule } from './replication.module.js';
 export { runPreflight } from './run-preflight.js';
+export { walSenderTimeoutMs } from './session-settings.js';
 export { CHANGE_SOURCE } from './tokens.js';
