@@ -37,6 +37,7 @@ const ROW = `
 /** A server with changes that wait in a slot, so that every contender drains the very same ones. */
 export class Backlog implements AsyncDisposable {
   private copies = 0;
+  private readonly adopted: AsyncDisposable[] = [];
 
   private constructor(
     readonly server: PostgresServer,
@@ -90,8 +91,14 @@ export class Backlog implements AsyncDisposable {
     await this.server.query('SELECT pg_drop_replication_slot($1)', [name]);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.server[Symbol.asyncDispose]();
+  /** Disposes of `resource` when the backlog goes. */
+  adopt(resource: AsyncDisposable): void {
+    this.adopted.push(resource);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.adopted.map((resource) => resource[Symbol.asyncDispose]()));
+    await this.server[Symbol.asyncDispose]();
   }
 }
 

@@ -1,15 +1,22 @@
+import { join } from 'node:path';
 import type { Contender } from './drain.js';
+import { natsLoop, natsService } from './nats-drain.js';
 import { pgRecvlogical } from './pg-recvlogical.js';
-import { serviceContender } from './service-drain.js';
+import { type DrainTarget, serviceContender } from './service-drain.js';
 
-/** The program writing to standard output, read and dropped by the benchmark. */
-const standardOutput = serviceContender('wal-listener → stdout', () =>
+/** What needs no broker; the program is configured for standard output, which the benchmark drops. */
+const noBroker = (): Promise<DrainTarget> =>
   Promise.resolve({
     env: { WAL_PUBLISHER_TYPE: 'stdout' },
     count: () => Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => Promise.resolve(),
-  }),
-);
+  });
 
 /** Everything that drains a backlog in `npm run bench -- drain`; the reference comes first. */
-export const contenders: readonly Contender[] = [pgRecvlogical, standardOutput];
+export const contenders: readonly Contender[] = [
+  pgRecvlogical,
+  serviceContender('wal-listener → nothing', noBroker, { entry: join(import.meta.dirname, 'discard-service.js') }),
+  natsService,
+  natsLoop,
+  serviceContender('wal-listener → stdout', noBroker),
+];

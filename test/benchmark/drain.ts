@@ -6,13 +6,15 @@ export interface DrainMeasurement {
   /** From the stream's start to the last change confirmed. */
   readonly seconds: number;
   readonly peakRssBytes: number | undefined;
-  /** User and system time the client took. */
+  /** User and system time the client took in these seconds. */
   readonly cpuSeconds: number | undefined;
 }
 
 /** Something that drains a slot. */
 export interface Contender {
   readonly name: string;
+  /** Another contender, beside the reference, that its rate is given in multiples of. */
+  readonly comparedWith?: string;
   /** Drains `slot` up to `backlog.endLsn`; throws when it fails or events are missing. */
   drain(backlog: Backlog, slot: string): Promise<DrainMeasurement>;
 }
@@ -40,7 +42,7 @@ export async function measureDrain(
       log(`  run ${String(run)} ${contender.name}: ${result.seconds.toFixed(2)} s`);
     }
   }
-  return toTable(backlog, measured);
+  return toTable(backlog, contenders, measured);
 }
 
 async function drainCopy(backlog: Backlog, contender: Contender): Promise<DrainMeasurement> {
@@ -52,22 +54,31 @@ async function drainCopy(backlog: Backlog, contender: Contender): Promise<DrainM
   }
 }
 
-function toTable(backlog: Backlog, measured: ReadonlyMap<string, readonly DrainMeasurement[]>): Table {
+function toTable(
+  backlog: Backlog,
+  contenders: readonly Contender[],
+  measured: ReadonlyMap<string, readonly DrainMeasurement[]>,
+): Table {
   const { rows, kind, rowsPerTransaction } = backlog.size;
-  const reference = measured.get(REFERENCE);
   const rates = (results: readonly DrainMeasurement[]) => results.map(({ seconds }) => rows / seconds);
-  const lines = [...measured].map(([name, results]): Row => {
-    const ratios = results.flatMap(({ seconds }, run) => {
-      const other = reference?.[run];
-      return other === undefined ? [] : [other.seconds / seconds];
-    });
+  const lines = contenders.map(({ name, comparedWith }): Row => {
+    const results = measured.get(name) ?? [];
+    const against = (other: string | undefined) => {
+      const others = other === undefined ? [] : (measured.get(other) ?? []);
+      const ratios = results.flatMap(({ seconds }, run) => {
+        const reference = others[run];
+        return reference === undefined ? [] : [reference.seconds / seconds];
+      });
+      return ratios.length === 0 ? {} : { [`× ${other ?? ''}`]: summarise(ratios) };
+    };
     const cpu = results.flatMap(({ cpuSeconds }) => (cpuSeconds === undefined ? [] : [cpuSeconds]));
     const rss = results.flatMap(({ peakRssBytes }) => (peakRssBytes === undefined ? [] : [peakRssBytes / 2 ** 20]));
     return {
       name,
       cells: {
         'rows/s': summarise(rates(results)),
-        ...(ratios.length > 0 && { [`× ${REFERENCE}`]: summarise(ratios) }),
+        ...against(REFERENCE),
+        ...against(comparedWith),
         ...(cpu.length > 0 && { 'CPU s': summarise(cpu) }),
         ...(rss.length > 0 && { 'peak RSS MiB': summarise(rss) }),
       },

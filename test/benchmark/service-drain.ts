@@ -1,4 +1,4 @@
-import { type Child } from '../support/child-process.js';
+import type { Child } from '../support/child-process.js';
 import { databaseVariables, startService } from '../support/service.js';
 import { waitFor } from '../support/wait-for.js';
 import { type Backlog, PUBLICATION } from './backlog.js';
@@ -15,37 +15,66 @@ export interface DrainTarget extends AsyncDisposable {
   count(): Promise<number | undefined>;
 }
 
+export interface ServiceOptions {
+  /** Another compiled entry than the program's own. */
+  readonly entry?: string;
+  /** The contender, a bare client of the same broker, that the rate is compared with as well. */
+  readonly comparedWith?: string;
+}
+
 /**
- * The built program as a contender: from the moment it streams until it has confirmed the end of the backlog. `open`
- * makes a fresh target for each drain, outside the measured time.
+ * The built program as a contender. `open` makes a fresh target for each drain, outside the measured time.
+ *
+ * Time and processor time count from the moment the server shows the slot as taken, which START_REPLICATION does before
+ * it decodes anything, until the slot's confirmed position has reached the end of the backlog: until every event is
+ * durable and PostgreSQL knows. Loading the program, which happens once in a deployment's life, is left out, as the
+ * 20 ms are that pg_recvlogical takes to start (they are in its time). Memory is the process's peak, loading included.
  */
-export function serviceContender(name: string, open: () => Promise<DrainTarget>): Contender {
+export function serviceContender(
+  name: string,
+  open: () => Promise<DrainTarget>,
+  { entry, comparedWith }: ServiceOptions = {},
+): Contender {
   return {
     name,
+    ...(comparedWith !== undefined && { comparedWith }),
     async drain(backlog, slot) {
       await using target = await open();
-      const env = {
-        ...databaseVariables(backlog.server),
-        WAL_LISTENER_SLOT_NAME: slot,
-        WAL_LISTENER_PUBLICATION: PUBLICATION,
-        WAL_LOGGER_LEVEL: 'warn',
-        ...target.env,
-      };
-      await using service = startService(env, { keepStdout: false });
+      await using service = startService(
+        { ...drainVariables(backlog, slot), ...target.env },
+        { keepStdout: false, ...(entry !== undefined && { entry }) },
+      );
       using usage = new ProcessUsage();
-      const seconds = await timeDrain(backlog, slot, service);
+      const { seconds, cpuSecondsBefore } = await timeDrain(backlog, slot, service, usage);
       usage.read(service.pid);
       const stored = await target.count();
       if (stored !== undefined && stored !== backlog.size.rows) {
         throw new Error(`${name}: ${String(stored)} events of ${String(backlog.size.rows)}`);
       }
       await service.terminate();
-      return { seconds, peakRssBytes: usage.peakRssBytes, cpuSeconds: usage.cpuSeconds };
+      const { peakRssBytes, cpuSeconds = 0 } = usage;
+      return { seconds, peakRssBytes, cpuSeconds: cpuSeconds - cpuSecondsBefore };
     },
   };
 }
 
-async function timeDrain(backlog: Backlog, slot: string, service: Child): Promise<number> {
+/** What tells the program to drain this slot. */
+export function drainVariables(backlog: Backlog, slot: string): Record<string, string> {
+  return {
+    ...databaseVariables(backlog.server),
+    WAL_LISTENER_SLOT_NAME: slot,
+    WAL_LISTENER_PUBLICATION: PUBLICATION,
+    WAL_LOGGER_LEVEL: 'warn',
+  };
+}
+
+/** Waits for the whole drain; throws when the program ends. */
+export async function timeDrain(
+  backlog: Backlog,
+  slot: string,
+  service: Child,
+  usage: ProcessUsage,
+): Promise<{ readonly seconds: number; readonly cpuSecondsBefore: number }> {
   const client = await backlog.server.client();
   const ask = async (condition: string): Promise<boolean> => {
     if (!service.running) throw new Error(`the service ended:${service.lastOutput()}`);
@@ -62,8 +91,10 @@ async function timeDrain(backlog: Backlog, slot: string, service: Child): Promis
   try {
     await until('active', 5);
     const startedMs = performance.now();
+    usage.read(service.pid);
+    const cpuSecondsBefore = usage.cpuSeconds ?? 0;
     await until(`confirmed_flush_lsn >= '${backlog.endLsn}'`, 20);
-    return (performance.now() - startedMs) / 1000;
+    return { seconds: (performance.now() - startedMs) / 1000, cpuSecondsBefore };
   } finally {
     await client.end();
   }

@@ -17,12 +17,17 @@ export function repositoryRoot(): string {
   return folder;
 }
 
+export interface StartServiceOptions extends StartChildOptions {
+  /** Another entry file than the program's own. */
+  readonly entry?: string;
+}
+
 /**
  * Starts the built wal-listener with these arguments and WAL_* variables, as a user does. Its working folder is a
  * neutral one, so that no config.yml or .env of the checkout reaches it.
  */
-export function startService(env: Readonly<Record<string, string>>, options: StartChildOptions = {}): Child {
-  const args = [builtEntry(), ...(options.args ?? [])];
+export function startService(env: Readonly<Record<string, string>>, options: StartServiceOptions = {}): Child {
+  const args = [options.entry ?? builtEntry(), ...(options.args ?? [])];
   return Child.start(process.execPath, { cwd: tmpdir(), ...options, args, env: { ...env, ...options.env } });
 }
 
