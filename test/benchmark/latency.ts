@@ -17,28 +17,19 @@ export interface LatencyTarget extends AsyncDisposable {
 
 export type OpenLatencyTarget = () => Promise<LatencyTarget>;
 
-const standardOutput: OpenLatencyTarget = () =>
-  Promise.resolve({
-    name: 'stdout',
-    env: { WAL_PUBLISHER_TYPE: 'stdout' },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  });
-
-/** Where events are received in `npm run bench -- latency`. */
-export const latencyTargets: readonly OpenLatencyTarget[] = [standardOutput];
-
 /**
  * From a commit's time, as PostgreSQL stamps it, to the event at the consumer, at fixed rates of single-row commits.
  * Reader and writers share the machine, so both clocks are one.
  */
 export async function measureLatency(
+  targets: readonly OpenLatencyTarget[],
   commitsPerSecond: readonly number[],
   durationMs: number,
   runs: number,
   log: (line: string) => void,
 ): Promise<Table[]> {
   const rows: Row[] = [];
-  for (const open of latencyTargets) {
+  for (const open of targets) {
     for (const rate of commitsPerSecond) {
       const results: Percentiles[] = [];
       let name = '';

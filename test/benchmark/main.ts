@@ -5,7 +5,8 @@ import { contenders } from './contenders.js';
 import { benchDecodeEncode } from './decode-encode.js';
 import { measureDrain } from './drain.js';
 import { measureLatency } from './latency.js';
-import { describeMachine, formatTable, machineLine, type Table, writeReport } from './report.js';
+import { latencyTargets } from './latency-targets.js';
+import { describeMachine, formatTable, describeConditions, type Table, writeReport } from './report.js';
 import { summarise } from './statistics.js';
 
 interface BenchOptions {
@@ -41,7 +42,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
 
   latency({ runs, small }) {
-    return measureLatency([1_000, 2_000, 10_000], small ? 3_000 : 15_000, runs, log);
+    return measureLatency(latencyTargets, [1_000, 2_000], small ? 3_000 : 15_000, runs, log);
   },
 };
 
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
     return benchmark;
   });
   const machine = describeMachine();
-  process.stdout.write(`${machineLine(machine)}\n`);
+  process.stdout.write(`${describeConditions(machine)}\n`);
   const tables: Table[] = [];
   for (const benchmark of chosen) {
     const found = await benchmark({ runs: Number(values.runs), small: values.small });

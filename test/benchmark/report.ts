@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { arch, cpus, release, totalmem } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import type { Summary } from './statistics.js';
+import { describeVersions } from './versions.js';
 
 /** One line of a benchmark's table. */
 export interface Row {
@@ -22,6 +23,9 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Processes that wanted a core in the minute before; near 0 on a machine with nothing else to do. */
+  readonly load: number;
   readonly commit: string;
   readonly date: string;
 }
@@ -34,6 +38,8 @@ export function describeMachine(): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${release()} ${arch()}`,
     node: process.version,
+    versions: describeVersions(),
+    load: loadavg()[0] ?? 0,
     commit: commit(),
     date: new Date().toISOString(),
   };
@@ -47,10 +53,15 @@ function commit(): string {
   }
 }
 
-/** The machine in one line. */
-export function machineLine(machine: Machine): string {
-  const { cpu, cores, memoryGiB, kernel, node, commit: built, date } = machine;
-  return `${cpu}, ${String(cores)} cores, ${String(memoryGiB)} GiB; Linux ${kernel}; Node ${node}; commit ${built}; ${date}`;
+/** Machine and versions, three lines. */
+export function describeConditions(machine: Machine): string {
+  const { cpu, cores, memoryGiB, kernel, node, versions, load, commit: built, date } = machine;
+  const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${cpu}, ${String(cores)} cores, ${String(memoryGiB)} GiB; Linux ${kernel}; load ${load.toFixed(1)}`,
+    `Node ${node}; ${programs.join('; ')}`,
+    `commit ${built}; ${date}`,
+  ].join('\n');
 }
 
 /** The table as aligned text; columns in the order in which the rows name them first. */

@@ -92,7 +92,8 @@ async function run(program: string, port: number, dir: string): Promise<Child> {
   return child;
 }
 
-function natsServerProgram(): string {
+/** The nats-server that tests run unless told otherwise. */
+export function natsServerProgram(): string {
   const wanted = process.env['TEST_NATS_SERVER'];
   if (wanted !== undefined && wanted !== '') return wanted;
   // Debian's folder for servers is not on every user's PATH.
