@@ -5,7 +5,7 @@ import type { Publisher } from '#lib/publishing';
 import type { ChangeStream, ValveReason } from '#lib/replication';
 import { AckTracker } from './ack-tracker.js';
 import { PipelineState } from './pipeline-state.js';
-import { Session } from './session.js';
+import { Session, type SessionLimits } from './session.js';
 
 const slab = Buffer.alloc(1000);
 const route = { schema: 'public', table: 't', topic: 'shop.public_t' };
@@ -40,7 +40,7 @@ class Stage {
   readonly state = new PipelineState(this.clock, noMetrics, 90_000);
   readonly session: Session;
 
-  constructor() {
+  constructor(limits: Partial<SessionLimits> = {}) {
     const stream = {
       start: () => undefined,
       hold: (reason: ValveReason) => this.held.add(reason),
@@ -73,6 +73,7 @@ class Stage {
         staleAfterMs: 60_000,
         refreshMs: 3_600_000,
         shutdownTimeoutMs: 1_000,
+        ...limits,
       },
     );
   }
@@ -133,6 +134,54 @@ describe('Session', () => {
         await vi.advanceTimersByTimeAsync(1000);
       }
       await failed;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('ends the attempt when one event stays unacknowledged for longer than maxPause, not while the oldest moves on', async () => {
+    vi.useFakeTimers();
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        stage.nowMs += 1000;
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+    };
+    try {
+      const ended = vi.fn();
+      const run = stage.session.run(new AbortController().signal).catch(ended);
+      await pass(30);
+      stage.transaction(3, 50n);
+      await pass(9);
+      stage.session.settled(1, 1);
+      await pass(9);
+      // What is acknowledged behind the oldest lets nothing be confirmed.
+      stage.session.settled(3, 3);
+      expect(ended).not.toHaveBeenCalled();
+      await pass(2);
+      await run;
+      expect(ended.mock.calls).toMatchObject([[{ code: 'BROKER_TIMEOUT', retriable: true }]]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('on a stop waits for the broker whatever maxPause says', async () => {
+    vi.useFakeTimers();
+    try {
+      const patient = new Stage({ maxPauseMs: 1000, shutdownTimeoutMs: 20_000 });
+      const abort = new AbortController();
+      const run = patient.session.run(abort.signal);
+      patient.transaction(1, 50n);
+      abort.abort();
+      for (let second = 0; second < 5; second++) {
+        patient.nowMs += 1000;
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+      patient.session.settled(1, 1);
+      await run;
+      expect(patient.confirmed).toEqual([50n]);
+      expect(patient.stopped).toHaveBeenCalledOnce();
     } finally {
       vi.useRealTimers();
     }

@@ -10,7 +10,10 @@ import type { Pump } from './pump.js';
 export interface SessionLimits {
   readonly maxInFlightEvents: number;
   readonly maxInFlightBytes: number;
-  /** Back-pressure longer than this ends the session: a paused walsender blocks the server's shutdown. */
+  /**
+   * When the broker takes or acknowledges nothing for longer, the session ends: PostgreSQL does not shut down while its
+   * walsender waits for us to read or to confirm.
+   */
   readonly maxPauseMs: number;
   /** When this process stood still for longer, another may have taken the slot over: publish nothing more. */
   readonly staleAfterMs: number;
@@ -44,7 +47,10 @@ export class Session implements FrameSink, PublisherListener {
   private readonly failure = deferred<never>();
   private confirmed: bigint | undefined;
   private pausedSinceMs: number | undefined;
+  /** Since when the oldest event in flight has been the oldest; undefined when nothing is in flight. */
+  private oldestSinceMs: number | undefined;
   private lastBeatMs: number;
+  private stopping = false;
   private ended = false;
   private drained: (() => void) | undefined;
 
@@ -108,6 +114,7 @@ export class Session implements FrameSink, PublisherListener {
     if (this.ended) return;
     const { tracker, metrics, state, clock } = this.parts;
     const oldestCommitMs = tracker.oldestPendingCommitMs;
+    const { durableBefore } = tracker;
     try {
       tracker.settled(fromSeq, toSeq);
     } catch (error) {
@@ -116,6 +123,9 @@ export class Session implements FrameSink, PublisherListener {
     }
     if (oldestCommitMs !== undefined && tracker.oldestPendingCommitMs !== oldestCommitMs) {
       metrics.commitToAck(Math.max(0, clock.wallTime() - oldestCommitMs) / 1000);
+    }
+    if (tracker.durableBefore > durableBefore) {
+      this.oldestSinceMs = tracker.windowEvents > 0 ? clock.now() : undefined;
     }
     this.runs.durableBefore(tracker.durableBefore);
     this.parts.pump.release(tracker.durableBefore);
@@ -136,9 +146,10 @@ export class Session implements FrameSink, PublisherListener {
 
   private publish(events: readonly OutgoingEvent[]): void {
     if (this.isStale()) return;
-    for (const event of events) this.runs.add(event);
-    this.parts.publisher.publish(events);
     const { tracker, stream, clock } = this.parts;
+    for (const event of events) this.runs.add(event);
+    this.oldestSinceMs ??= clock.now();
+    this.parts.publisher.publish(events);
     if (this.pausedSinceMs === undefined && this.isFull(1)) {
       this.pausedSinceMs = clock.now();
       stream.hold('backpressure');
@@ -173,20 +184,28 @@ export class Session implements FrameSink, PublisherListener {
     const { clock, metrics, tracker } = this.parts;
     const now = clock.now();
     this.lastBeatMs = now;
-    if (this.pausedSinceMs !== undefined && now - this.pausedSinceMs > this.limits.maxPauseMs) {
-      this.failed(
-        new AppError(
-          'BROKER_TIMEOUT',
-          `no room for new events for ${this.limits.maxPauseMs} ms: the broker does not keep up`,
-          {
-            remedy: 'The replication connection is closed until the broker answers; check the broker.',
-          },
-        ),
-      );
-    }
+    this.checkPause(now);
     const oldest = tracker.oldestPendingCommitMs;
     metrics.lagSeconds(oldest === undefined ? 0 : Math.max(0, clock.wallTime() - oldest) / 1000);
     metrics.inFlight(tracker.windowEvents, tracker.windowBytes);
+  }
+
+  /** A stop has a deadline of its own and ends the connection in good order. */
+  private checkPause(nowMs: number): void {
+    if (this.stopping) return;
+    const { maxPauseMs } = this.limits;
+    const isOver = (sinceMs: number | undefined) => sinceMs !== undefined && nowMs - sinceMs > maxPauseMs;
+    const what = isOver(this.pausedSinceMs)
+      ? `no room for new events for ${maxPauseMs} ms: the broker does not keep up`
+      : isOver(this.oldestSinceMs)
+        ? `the oldest event in flight has not been acknowledged for ${maxPauseMs} ms`
+        : undefined;
+    if (what === undefined) return;
+    this.failed(
+      new AppError('BROKER_TIMEOUT', what, {
+        remedy: 'The replication connection is closed until the broker answers; check the broker.',
+      }),
+    );
   }
 
   /**
@@ -220,6 +239,7 @@ export class Session implements FrameSink, PublisherListener {
   private async stop(): Promise<void> {
     const { stream, tracker, logger, clock, state } = this.parts;
     const deadline = clock.now() + this.limits.shutdownTimeoutMs;
+    this.stopping = true;
     state.enter('stopping');
     stream.hold('stopping');
     if (tracker.windowEvents > 0) {
