@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { noMetrics } from '#lib/kernel';
 import { EventMaker } from '../testing/outgoing-events.js';
 import { RecordingListener } from '../testing/recording-listener.js';
@@ -8,11 +8,18 @@ import { StdoutPublisher } from './stdout.publisher.js';
 /** A stream whose reader decides when (and whether) each write is taken. */
 class SlowReader extends Writable {
   readonly chunks: string[] = [];
+  private takesAll = false;
   private taking: ((error?: Error | null) => void)[] = [];
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.chunks.push(chunk.toString());
-    this.taking.push(callback);
+    if (this.takesAll) callback();
+    else this.taking.push(callback);
+  }
+
+  takeAll(): void {
+    this.takesAll = true;
+    this.take();
   }
 
   take(error?: Error): void {
@@ -24,7 +31,7 @@ async function setUp(pretty = false) {
   const stream = new SlowReader();
   const listener = new RecordingListener();
   const publisher = new StdoutPublisher({ stream, pretty, metrics: noMetrics }, listener);
-  await publisher.open();
+  await publisher.open(new AbortController().signal);
   return { stream, listener, publisher };
 }
 
@@ -79,6 +86,32 @@ describe('StdoutPublisher', () => {
     expect(listener.errors).toHaveLength(1);
     expect(listener.seqs.size).toBe(0);
     await publisher.close(0);
+  });
+
+  it('opens only when the reader took what an earlier attempt left, so that attempts do not pile up writes', async () => {
+    const { stream, publisher } = await setUp();
+    publisher.publish(new EventMaker('app').batch(1));
+    await publisher.close(0);
+    const next = () => new StdoutPublisher({ stream, pretty: false, metrics: noMetrics }, new RecordingListener());
+    const stop = new AbortController();
+    const stopped = next().open(stop.signal);
+    const opened = vi.fn();
+    const opening = next().open(new AbortController().signal).then(opened);
+    stop.abort();
+    await expect(stopped).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE', retriable: true });
+    expect(opened).not.toHaveBeenCalled();
+    stream.takeAll();
+    await opening;
+  });
+
+  it('fails to open for good when the reader has gone meanwhile', async () => {
+    const { stream, publisher } = await setUp();
+    publisher.publish(new EventMaker('app').batch(1));
+    await publisher.close(0);
+    const next = new StdoutPublisher({ stream, pretty: false, metrics: noMetrics }, new RecordingListener());
+    const opening = next.open(new AbortController().signal);
+    stream.take(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    await expect(opening).rejects.toMatchObject({ code: 'BROKER_CONFIG', retriable: false });
   });
 
   it('writes nothing after close and waits for the write under way', async () => {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Metrics, withTimeout } from '#lib/kernel';
+import { aborted, AppError, type Metrics, withTimeout } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { indentJson } from './indent-json.js';
 
@@ -40,14 +40,26 @@ export class StdoutPublisher implements Publisher {
     private readonly listener: PublisherListener,
   ) {}
 
-  open(): Promise<void> {
+  /**
+   * Waits until the reader has taken what an earlier attempt left with the stream: each attempt would otherwise leave a
+   * write more there, for as long as the reader stands still.
+   */
+  async open(signal: AbortSignal): Promise<void> {
     const { stream } = this.options;
     if (!guarded.has(stream)) {
       guarded.add(stream);
       stream.on('error', () => undefined);
     }
+    if (stream.writableLength > 0) {
+      const taken = new Promise<void>((resolve, reject) => {
+        stream.write('', (error) => (error ? reject(writeError(error)) : resolve()));
+      });
+      const stopped = aborted(signal).then(() => {
+        throw new AppError('BROKER_UNREACHABLE', 'standard output is not read');
+      });
+      await Promise.race([taken, stopped]);
+    }
     stream.on('error', this.onError);
-    return Promise.resolve();
   }
 
   prepare(): Promise<void> {
@@ -118,11 +130,13 @@ export class StdoutPublisher implements Publisher {
     this.closed = true;
     this.queue.length = 0;
     this.options.metrics.problem('publish');
-    this.listener.failed(
-      new AppError('BROKER_CONFIG', `standard output cannot be written: ${error.message}`, {
-        cause: error,
-        remedy: 'The reader of the pipe has gone; start both again.',
-      }),
-    );
+    this.listener.failed(writeError(error));
   }
+}
+
+function writeError(error: Error): AppError {
+  return new AppError('BROKER_CONFIG', `standard output cannot be written: ${error.message}`, {
+    cause: error,
+    remedy: 'The reader of the pipe has gone; start both again.',
+  });
 }
