@@ -113,7 +113,8 @@ export class ReplicationStream implements ChangeStream, ConnectionEvents {
   }
 
   confirm(lsn: bigint): void {
-    if (this.state !== 'over') this.status.confirm(lsn, this.streaming?.delivery.received ?? 0n);
+    // After our CopyDone the server takes no status any more.
+    if (this.state === 'streaming') this.status.confirm(lsn, this.streaming?.delivery.received ?? 0n);
   }
 
   silentForMs(): number {

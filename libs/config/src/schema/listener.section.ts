@@ -166,7 +166,7 @@ export class ListenerSection {
   @Option(duration, {
     description:
       'When the broker holds everything up for longer than this, the replication connection is closed until it answers ' +
-      '(PostgreSQL cannot shut down while a paused one is open).',
+      '(PostgreSQL cannot shut down while one is open that has not confirmed everything).',
   })
   maxPause: number = 60_000;
 }
