@@ -85,6 +85,19 @@ describe('resident memory stays below 200 MB', () => {
 });
 
 describe('a broker that is down for longer than maxPause', () => {
+  it('does not keep PostgreSQL from a fast shutdown with a single event in flight', async () => {
+    await using scenario = await Scenario.start(18, { WAL_LISTENER_MAX_PAUSE: '2s' });
+    const listener = scenario.startListener();
+    await listener.waitForLine('"msg":"streaming"');
+    await scenario.nats.kill();
+    await scenario.database.query(`INSERT INTO items VALUES (1, 1, 'alone')`);
+    await listener.waitForLine('has not been acknowledged for');
+    await scenario.database.restart('fast');
+    await scenario.nats.start();
+    await scenario.caughtUp(60_000);
+    expect(await messagesIn(scenario.nats)).toBe(1);
+  });
+
   it('does not keep PostgreSQL from a fast shutdown, and everything arrives afterwards', async () => {
     await using scenario = await Scenario.start(18, {
       WAL_LISTENER_MAX_PAUSE: '2s',
