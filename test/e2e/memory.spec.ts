@@ -70,7 +70,7 @@ describe('resident memory stays below 200 MB', () => {
     await using scenario = await Scenario.start(18);
     const listener = scenario.startListener();
     const writers = scenario.writers(7);
-    writers.start(1);
+    writers.start(10);
     await listener.waitForLine('"msg":"streaming"');
     await delay(1000);
     await scenario.nats.kill();
