@@ -40,6 +40,20 @@ describe('PipelineState', () => {
     expect(state.live().ok).toBe(true);
   });
 
+  it('is alive while the broker is tried again, not when trying has come to a standstill', () => {
+    const { state, time } = stateAt();
+    state.enter('streaming');
+    state.watch(() => true);
+    const down = new AppError('BROKER_UNREACHABLE', 'down');
+    for (let attempt = 0; attempt < 10; attempt++) {
+      state.broker(down);
+      time.nowMs += 60_000;
+      expect(state.live().ok).toBe(true);
+    }
+    time.nowMs += 60_000;
+    expect(state.live().ok).toBe(false);
+  });
+
   it('is not alive after a fatal failure', () => {
     const { state } = stateAt();
     state.enter('failed', new AppError('SLOT_LOST', 'gone'));

@@ -66,7 +66,7 @@ export class PipelineState {
 
   live(): Verdict {
     const silentMs = this.clock.now() - this.lastProgressMs;
-    if (this.brokerError === undefined && this.unsettled() && silentMs > this.wedgedAfterMs) {
+    if (this.unsettled() && silentMs > this.wedgedAfterMs) {
       return { ok: false, detail: `no progress for ${Math.round(silentMs)} ms with unsettled work` };
     }
     return { ok: this.currentPhase !== 'failed', detail: this.currentPhase };
