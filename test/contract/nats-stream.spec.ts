@@ -229,6 +229,16 @@ describe('NATS: messages that are too large', () => {
     expect(problems).toEqual(['publish']);
   });
 
+  it('halt the service when the dead letter would be too large as well', async () => {
+    await using nats = await NatsHarness.start();
+    await nats.createStream({ max_msg_size: 300 });
+    const attempt = await new Attempt(await testDriver(nats.config({ onPoison: 'deadLetter' }))).open();
+    attempt.publish([new EventMaker('app').next({ fillBytes: 20_000 })]);
+    expect(await attempt.listener.untilFailed()).toMatchObject({ code: 'POISON', retriable: false });
+    await attempt.publisher.close(1000);
+    expect((await nats.received()).length).toBe(0);
+  });
+
   it('are passed over, counted and logged', async () => {
     await using nats = await NatsHarness.start(options);
     const { attempt, problems, log } = await tooLarge(nats, 'skip');

@@ -39,3 +39,12 @@ export function deadLetterBody(poison: Poison): Buffer {
     }),
   );
 }
+
+/**
+ * Whether a poisoned message ends the service: by the policy, or because its dead letter could not be published either.
+ * @param headerBytes what goes with the dead letter and counts against the limit
+ */
+export function mustHalt(policy: 'halt' | 'deadLetter' | 'skip', poison: Poison, headerBytes: number): boolean {
+  if (policy !== 'deadLetter') return policy === 'halt';
+  return deadLetterBody(poison).length + headerBytes > poison.limitBytes;
+}

@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
 import type { AppError } from '#lib/kernel';
-import { deadLetterBody, type Poison, poisonError } from '../poison.js';
+import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import { HeaderWriter } from './header-writer.js';
 import { IdCopy, type IdBearer } from './id-copy.js';
 import { JS_ERROR, type JetStreamError, noResponders, notAcknowledged } from './map-nats-error.js';
@@ -216,7 +216,8 @@ export class NatsSender {
     const { event } = poison;
     const { metrics, logger, onPoison, deadLetterSubject } = this.parts;
     const error = poisonError(poison);
-    if (onPoison === 'halt') {
+    const header = this.writeHeader(event);
+    if (mustHalt(onPoison, poison, header.length)) {
       // What was sent before it is waited for, so that the next start meets it first.
       this.sending = false;
       this.halt = error;
@@ -228,7 +229,6 @@ export class NatsSender {
       this.settle(event);
       return false;
     }
-    const header = this.writeHeader(event);
     if (!this.hand(target, event, deadLetterSubject, header, deadLetterBody(poison), nowMs)) return false;
     logger.warn(`sent to ${deadLetterSubject} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
     return true;
