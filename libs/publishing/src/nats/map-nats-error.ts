@@ -37,11 +37,18 @@ const TLS_CODE =
 export function mapConnectionError(error: unknown, server: string): AppError {
   if (error instanceof AppError) return error;
   const cause = innermost(error);
-  const message = cause instanceof Error && cause.message !== '' ? cause.message : 'the connection ended';
-  return new AppError(connectionErrorCode(error), `NATS server ${server}: ${message}`, {
+  return new AppError(connectionErrorCode(error), `NATS server ${server}: ${reasonOf(cause)}`, {
     cause: error,
     facts: { server },
   });
+}
+
+/** The client says TIMEOUT, and an aborted socket that the operation was aborted: neither says what happened. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error) || cause.message === '') return 'the connection ended';
+  return cause.name === 'AbortError' || /^(CONNECTION_)?TIMEOUT$/.test(cause.message)
+    ? 'does not answer'
+    : cause.message;
 }
 
 function connectionErrorCode(error: unknown): ErrorCode {
