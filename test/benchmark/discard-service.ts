@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { boundHeap } from '../../apps/wal-listener/src/heap.js';
+import { StopSignals } from '../../apps/wal-listener/src/stop-signals.js';
 
 /**
  * The program with a publisher that drops everything: what reading, decoding, encoding and confirming cost. No
@@ -22,5 +23,5 @@ const replaced = imports.map((imported) => (imported.module === PublishingModule
 if (!replaced.includes(discarding)) throw new Error('the publishing module was not found');
 Reflect.defineMetadata('imports', replaced, PipelineModule);
 
-process.exitCode = await run(undefined);
+process.exitCode = await run(undefined, new StopSignals());
 process.exit();

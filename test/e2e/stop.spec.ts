@@ -41,3 +41,21 @@ describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version)
     }
   });
 });
+
+describe('stopping while starting', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s right after the start ends with 0', async (signal) => {
+    await using scenario = await Scenario.start(18);
+    const listener = scenario.startListener();
+    await listener.waitForLine('"msg":"starting"');
+    listener.signal(signal);
+    expect(await listener.waitForExit(25_000)).toEqual({ code: 0, signal: null });
+  });
+
+  it('a signal ends the wait for a database that is not there', async () => {
+    await using scenario = await Scenario.start(18);
+    await scenario.database.stop('fast');
+    const listener = scenario.startListener();
+    await listener.waitForLine('PG_CONNECTION_LOST');
+    expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
+  });
+});

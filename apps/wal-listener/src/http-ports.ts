@@ -28,6 +28,8 @@ export async function listenOn(handler: RequestListener, addresses: readonly Lis
           remedy: 'Choose another listener.serverPort or monitoring.promAddr.',
         });
       }
+      // A client that misbehaves must not end the service.
+      server.on('error', () => undefined);
       return server;
     }),
   );

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { toAppError } from '#lib/kernel';
 import { HELP, parseCommandLine, type Invocation } from './cli.js';
 import { boundHeap } from './heap.js';
+import { StopSignals } from './stop-signals.js';
 import { version } from './version.js';
 
 const EXIT_FATAL = 1;
@@ -17,8 +18,10 @@ async function execute(invocation: Invocation): Promise<number> {
     case 'version':
       process.stdout.write(`wal-listener ${version()}\n`);
       return 0;
-    case 'run':
-      return (await import('./commands/run.js')).run(invocation.configPath);
+    case 'run': {
+      const signals = new StopSignals();
+      return (await import('./commands/run.js')).run(invocation.configPath, signals);
+    }
     case 'check':
       return (await import('./commands/check.js')).check(invocation.configPath, invocation.json);
     case 'demo':

@@ -48,6 +48,8 @@ interface OpenTransaction {
 export class Pump {
   private transaction: OpenTransaction | undefined;
   private gathered: OutgoingEvent[] = [];
+  /** Relations of which changes were left out since the last report. */
+  private readonly withLeftOut = new Set<PlannedRelation>();
 
   constructor(
     private readonly parts: PumpParts,
@@ -56,6 +58,7 @@ export class Pump {
 
   /** The events encoded since the last call. */
   take(): readonly OutgoingEvent[] {
+    this.reportLeftOut();
     const taken = this.gathered;
     if (taken.length > 0) this.gathered = [];
     return taken;
@@ -157,17 +160,18 @@ export class Pump {
     const planned = this.parts.planner.get(buffer.readUInt32BE(start + 1));
     if (planned !== undefined && !this.wanted(planned, kindWanted(planned, kind), transaction)) return;
     const message = this.parts.decoder.decode(buffer, start, end);
-    if (planned === undefined) throw new AppError('INTERNAL', 'a relation was decoded and not planned');
+    const plan = planned?.plan;
+    if (plan === undefined) throw new AppError('INTERNAL', 'a relation was decoded and not planned');
     const { encoder, tracker } = this.parts;
     switch (message.type) {
       case 'insert':
-        this.gather(encoder.insert(planned.plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.insert(plan, message, tracker.nextSeq, ordinal), transaction);
         break;
       case 'update':
-        this.gather(encoder.update(planned.plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.update(plan, message, tracker.nextSeq, ordinal), transaction);
         break;
       case 'delete':
-        this.gather(encoder.delete(planned.plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.delete(plan, message, tracker.nextSeq, ordinal), transaction);
         break;
       default:
         throw new AppError('INTERNAL', `${message.type} is no row message`);
@@ -182,21 +186,36 @@ export class Pump {
       const planned = planner.get(relation.oid);
       if (planned === undefined) throw new AppError('INTERNAL', 'a relation was decoded and not planned');
       if (!this.wanted(planned, planned.decision.truncate, transaction)) continue;
+      if (planned.plan === undefined) throw new AppError('INTERNAL', 'a published relation was not planned');
       this.gather(encoder.truncate(planned.plan, tracker.nextSeq, ordinal), transaction);
     }
   }
 
   private wanted(planned: PlannedRelation, byFilter: boolean, transaction: OpenTransaction): boolean {
     if (!byFilter || transaction.foreign) {
-      this.parts.metrics.filtered(planned.table, 1);
+      this.leftOut(planned);
       return false;
     }
     if (this.options.maxTransactionSize > 0 && transaction.published >= this.options.maxTransactionSize) {
       transaction.overLimit++;
-      this.parts.metrics.filtered(planned.table, 1);
+      this.leftOut(planned);
       return false;
     }
     return true;
+  }
+
+  private leftOut(planned: PlannedRelation): void {
+    if (planned.filtered === 0) this.withLeftOut.add(planned);
+    planned.filtered++;
+  }
+
+  private reportLeftOut(): void {
+    if (this.withLeftOut.size === 0) return;
+    for (const planned of this.withLeftOut) {
+      this.parts.metrics.filtered(planned.table, planned.filtered);
+      planned.filtered = 0;
+    }
+    this.withLeftOut.clear();
   }
 
   private gather(event: OutgoingEvent, transaction: OpenTransaction): void {

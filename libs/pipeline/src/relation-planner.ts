@@ -18,8 +18,11 @@ export interface PlannerRules {
 /** What the pump needs to know about a relation; looked up once per row. */
 export interface PlannedRelation {
   readonly decision: RelationDecision;
-  readonly plan: RowPlan;
+  /** Undefined when nothing of the relation is published. */
+  readonly plan: RowPlan | undefined;
   readonly table: string;
+  /** Changes left out since they were last reported. */
+  filtered: number;
 }
 
 /** Compiles what each Relation message means for us: published or not, topic, ordering key, JSON pieces. */
@@ -66,16 +69,19 @@ export class RelationPlanner {
   }
 
   private compile(relation: Relation, decision: RelationDecision, primaryKey: readonly string[]): void {
+    const plan = decision.any ? this.compilePlan(relation, primaryKey) : undefined;
+    this.planned.set(relation.oid, { decision, plan, table: relation.table, filtered: 0 });
+  }
+
+  private compilePlan(relation: Relation, primaryKey: readonly string[]): RowPlan {
     const { schema, table } = relation;
-    const configured = decision.any ? this.configuredKey(relation) : undefined;
-    const plan = compileRowPlan(relation, {
+    return compileRowPlan(relation, {
       route: { schema, table, topic: this.topicOf(schema, table) },
       tags: this.rules.tags,
       excludedColumn: (name) => this.rules.filter.excludesColumn(name),
-      keyColumns: chooseKeyColumns(relation, { configured, primaryKey }),
+      keyColumns: chooseKeyColumns(relation, { configured: this.configuredKey(relation), primaryKey }),
       needsKeys: this.rules.needsKeys,
     });
-    this.planned.set(relation.oid, { decision, plan, table });
   }
 
   /** REPLICA IDENTITY FULL flags every column and NOTHING flags none: only the catalog knows the primary key then. */

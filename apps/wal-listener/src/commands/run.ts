@@ -6,13 +6,14 @@ import { createLogger, NestLogger } from '#lib/observability';
 import { PipelineHost } from '#lib/pipeline';
 import { AppModule } from '../app.module.js';
 import { closeAll, listenOn, type ListenAddress } from '../http-ports.js';
+import type { StopSignals } from '../stop-signals.js';
 import { version } from '../version.js';
 
 /**
  * Runs the service until a signal stops it (0) or something fatal happens (1).
  * @throws AppError CONFIG_INVALID
  */
-export async function run(configPath: string | undefined): Promise<number> {
+export async function run(configPath: string | undefined, signals: StopSignals): Promise<number> {
   const loaded = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
   const { config, file } = loaded;
   const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
@@ -24,14 +25,15 @@ export async function run(configPath: string | undefined): Promise<number> {
     publisher: config.publisher.type,
     file,
   });
-  const error = await serve(loaded, logger);
+  if (signals.received !== undefined) return 0;
+  const error = await serve(loaded, logger, signals);
   if (error === undefined) return 0;
   const stack = error.code === 'INTERNAL' ? (error.cause as Error | undefined)?.stack : undefined;
   logger.error(error.message, { code: error.code, ...error.facts, remedy: error.remedy, stack });
   return 1;
 }
 
-async function serve(loaded: LoadedConfig, logger: Logger): Promise<AppError | undefined> {
+async function serve(loaded: LoadedConfig, logger: Logger, signals: StopSignals): Promise<AppError | undefined> {
   const app = await NestFactory.create(AppModule.register(loaded, logger), {
     abortOnError: false,
     logger: new NestLogger(logger),
@@ -40,11 +42,13 @@ async function serve(loaded: LoadedConfig, logger: Logger): Promise<AppError | u
   const host = app.get(PipelineHost);
   const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(loaded.config));
   const broken = failOnUnhandled(logger);
-  const removeHandlers = onSignals(logger, () => void app.close());
+  void signals.requested.then((signal) => {
+    logger.info('stopping', { signal });
+    return app.close();
+  });
   const error = await Promise.race([host.finished, broken]);
   await app.close();
   closeAll(servers);
-  removeHandlers();
   return error;
 }
 
@@ -53,25 +57,6 @@ function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
   if (listener.serverPort !== undefined) addresses.push({ host: undefined, port: listener.serverPort });
   if (monitoring.promAddr !== undefined) addresses.push(monitoring.promAddr);
   return addresses;
-}
-
-/** The first signal stops in good order, the second ends the process at once. */
-function onSignals(logger: Logger, stop: () => void): () => void {
-  let asked = false;
-  const handler = (signal: NodeJS.Signals) => {
-    if (asked) {
-      logger.warn('second signal: ending at once', { signal });
-      process.exit(1);
-    }
-    asked = true;
-    logger.info('stopping', { signal });
-    stop();
-  };
-  const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGINT'];
-  for (const signal of signals) process.on(signal, handler);
-  return () => {
-    for (const signal of signals) process.off(signal, handler);
-  };
 }
 
 /** An error nobody handled is a defect: the process cannot know what state it is in, so it ends, loudly. */
