@@ -1,4 +1,4 @@
-import { nanos, StorageType } from 'nats';
+import { type ConsumerMessages, nanos, StorageType } from 'nats';
 import { startNats } from '../support/nats-server.js';
 import type { LatencyTarget } from './latency.js';
 
@@ -20,14 +20,16 @@ export async function openNatsTarget(): Promise<LatencyTarget> {
     storage: StorageType.File,
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
   });
+  let messages: ConsumerMessages | undefined;
   return {
     name: 'NATS',
     env: { WAL_PUBLISHER_TYPE: 'nats', WAL_PUBLISHER_ADDRESS: server.address, WAL_PUBLISHER_TOPIC: STREAM },
     async subscribe(onEvent) {
       const consumer = await client.jetstream().consumers.get(STREAM);
-      await consumer.consume({ callback: (message) => onEvent(message.string()) });
+      messages = await consumer.consume({ callback: (message) => onEvent(message.string()) });
     },
     async [Symbol.asyncDispose]() {
+      await messages?.close();
       await client.close();
       await server[Symbol.asyncDispose]();
     },
