@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { POSTGRES_VERSIONS } from '../support/postgres.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
 import { Scenario } from './support/scenario.js';
 
@@ -56,6 +57,16 @@ describe('stopping while starting', () => {
     await scenario.database.stop('fast');
     const listener = scenario.startListener();
     await listener.waitForLine('PG_CONNECTION_LOST');
+    expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
+  });
+
+  it.each([0, 4, 8, 12])('a database that falls silent after %i answers does not keep the program', async (answers) => {
+    await using scenario = await Scenario.start(18);
+    await using proxy = await TcpProxy.start(scenario.database.port);
+    let seen = 0;
+    proxy.filterReplies((chunk) => (++seen > answers ? undefined : chunk));
+    const listener = scenario.startListener({ WAL_DATABASE_PORT: proxy.address.split(':')[1] });
+    await waitFor(() => seen > answers, { what: 'the database to fall silent', deadlineMs: 40_000 });
     expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
   });
 });

@@ -17,8 +17,8 @@ describe('faults', () => {
         WAL_DATABASE_PASSWORD_FILE: '/run/nope',
       },
       files: {
-        '/work/.env': 'WAL_DATABASE_PORT=99999',
-        '/work/config.yml': 'publisher:\n  topik: shop\n  maxInFlightBytes: 12XB\nlogger:\n  level: loud\n',
+        '/app/.env': 'WAL_DATABASE_PORT=99999',
+        '/app/config.yml': 'publisher:\n  topik: shop\n  maxInFlightBytes: 12XB\nlogger:\n  level: loud\n',
       },
     });
     expect(error).toBeInstanceOf(AppError);
@@ -91,7 +91,7 @@ describe('secrets', () => {
       CANARY,
     ];
     for (const text of texts) {
-      expect(errorOf({ files: { '/work/config.yml': text } }).message, text).not.toContain(CANARY);
+      expect(errorOf({ files: { '/app/config.yml': text } }).message, text).not.toContain(CANARY);
     }
   });
 
@@ -183,7 +183,7 @@ describe('any input', { timeout: 60_000 }, () => {
       .map((lines) => lines.join('\n'));
     fc.assert(
       fc.property(file, (content) => {
-        expectOnlyConfigError(() => loadIn({ env: LEAST, files: { '/work/config.yml': content } }));
+        expectOnlyConfigError(() => loadIn({ env: LEAST, files: { '/app/config.yml': content } }));
       }),
       { numRuns: RUNS },
     );
@@ -207,7 +207,7 @@ describe('any input', { timeout: 60_000 }, () => {
       fc.property(
         fc.dictionary(fc.constantFrom('listener', 'database', 'publisher', 'logger', 'tags'), tree),
         (root) => {
-          expectOnlyConfigError(() => loadIn({ env: LEAST, files: { '/work/config.yml': JSON.stringify(root) } }));
+          expectOnlyConfigError(() => loadIn({ env: LEAST, files: { '/app/config.yml': JSON.stringify(root) } }));
         },
       ),
       { numRuns: RUNS },

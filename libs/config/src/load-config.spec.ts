@@ -92,7 +92,7 @@ describe('loadConfig', () => {
   });
 
   it("resolves the fork's file", () => {
-    const loaded = loadIn({ configPath: 'fork.yml', files: { '/work/fork.yml': fixture('fork.yml') } });
+    const loaded = loadIn({ configPath: 'fork.yml', files: { '/app/fork.yml': fixture('fork.yml') } });
     expect(loaded.config).toStrictEqual({
       ...DEFAULTS,
       listener: {
@@ -131,7 +131,7 @@ describe('loadConfig', () => {
       monitoring: { ...DEFAULTS.monitoring, promAddr: { host: undefined, port: 2112 } },
       tags: new Map([['region', 'eu']]),
     });
-    expect(loaded.file).toBe('/work/fork.yml');
+    expect(loaded.file).toBe('/app/fork.yml');
     expect(loaded.warnings).toEqual([
       'listener.filter.tables is set: only this is published: invoices (insert, update)',
     ]);
@@ -164,8 +164,8 @@ describe('loadConfig', () => {
 
   it('prefers the environment to .env, .env to the file, the file to the default', () => {
     const files = {
-      '/work/.env': 'WAL_LISTENER_SLOT_NAME=from_dotenv\nWAL_PUBLISHER_TOPIC_PREFIX=dotenv_\nOTHER=1\n',
-      '/work/config.yml': [
+      '/app/.env': 'WAL_LISTENER_SLOT_NAME=from_dotenv\nWAL_PUBLISHER_TOPIC_PREFIX=dotenv_\nOTHER=1\n',
+      '/app/config.yml': [
         'listener: {slotName: from_file, ackTimeout: 1s}',
         'publisher: {topicPrefix: file_, topic: file, type: kafka}',
         'database: {name: file, user: file}',
@@ -175,7 +175,7 @@ describe('loadConfig', () => {
       env: { WAL_LISTENER_SLOT_NAME: 'from_env', WAL_PUBLISHER_TYPE: 'nats' },
       files,
     });
-    expect(file).toBe('/work/config.yml');
+    expect(file).toBe('/app/config.yml');
     expect(config.listener.slotName).toBe('from_env');
     expect(config.publisher).toMatchObject({ type: 'nats', topicPrefix: 'dotenv_', topic: 'file' });
     expect(config.listener.ackTimeoutMs).toBe(1000);
@@ -184,20 +184,20 @@ describe('loadConfig', () => {
 
   it('finds the file by argument, then WAL_CONFIG, then ./config.yml', () => {
     const files = {
-      '/work/config.yml': 'listener: {slotName: default_file}',
+      '/app/config.yml': 'listener: {slotName: default_file}',
       '/etc/a.yml': 'listener: {slotName: from_variable}',
-      '/work/b.yml': 'listener: {slotName: from_argument}',
+      '/app/b.yml': 'listener: {slotName: from_argument}',
     };
     const env = { ...LEAST, WAL_CONFIG: '/etc/a.yml' };
     expect(loadIn({ env, files, configPath: './b.yml' }).config.listener.slotName).toBe('from_argument');
     expect(loadIn({ env, files }).config.listener.slotName).toBe('from_variable');
     expect(loadIn({ env: { ...env, WAL_CONFIG: '' }, files }).config.listener.slotName).toBe('default_file');
-    const dotenv = { ...files, '/work/.env': 'WAL_CONFIG=/etc/a.yml' };
+    const dotenv = { ...files, '/app/.env': 'WAL_CONFIG=/etc/a.yml' };
     expect(loadIn({ env: LEAST, files: dotenv }).config.listener.slotName).toBe('from_variable');
   });
 
   it('replaces a map of the file whole by one of the environment', () => {
-    const files = { '/work/config.yml': 'tags: {a: "1", b: "2"}\nlistener: {filter: {tables: {users: [insert]}}}' };
+    const files = { '/app/config.yml': 'tags: {a: "1", b: "2"}\nlistener: {filter: {tables: {users: [insert]}}}' };
     const { config } = loadEnv({ WAL_TAGS: '{"c":"3"}' }, files);
     expect(config.tags).toEqual(new Map([['c', '3']]));
     expect(config.listener.filterTables).toEqual(new Map([['users', ['insert']]]));

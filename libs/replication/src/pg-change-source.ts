@@ -28,6 +28,9 @@ export interface PgChangeSourceParts {
   readonly minWalSenderTimeoutMs?: number;
 }
 
+/** How long after a stop a query may take to end by itself, above all the making of a slot, which is cancelled politely. */
+const ABORT_GRACE_MS = 1_000;
+
 /** Opens streams on PostgreSQL: preflight, publication and slot, session, START_REPLICATION. */
 export class PgChangeSource implements ChangeSource {
   private readonly warned = new Set<string>();
@@ -42,6 +45,13 @@ export class PgChangeSource implements ChangeSource {
     const { config, logger } = this.parts;
     const ssl = await tlsOptions(config.database);
     const control = await connectControl(config.database, ssl, logger, signal);
+    // A stop need not wait for a server that does not answer.
+    let cancelCut = () => {};
+    const onAbort = () => {
+      cancelCut = this.parts.clock.after(ABORT_GRACE_MS, () => control.destroy());
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const preflight = await examine(control, config);
       this.warn(preflight.findings);
@@ -51,6 +61,9 @@ export class PgChangeSource implements ChangeSource {
     } catch (error) {
       await control.close();
       throw toAppError(error);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      cancelCut();
     }
   }
 

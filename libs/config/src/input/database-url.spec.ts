@@ -4,7 +4,7 @@ import { errorOf, loadIn } from '../testing/load.js';
 const PUBLISHER = { WAL_PUBLISHER_TYPE: 'stdout' };
 
 function database(env: Record<string, string>, file?: string) {
-  const files = file === undefined ? undefined : { '/work/config.yml': file };
+  const files = file === undefined ? undefined : { '/app/config.yml': file };
   return loadIn({ env: { ...PUBLISHER, ...env }, files }).config.database;
 }
 

@@ -28,7 +28,7 @@ describe('environment variables', () => {
 
   it("takes the fork's name of the database password", () => {
     expect(loadEnv({ WAL_LISTENER_DB_PASSWORD: 'geheim' }).config.database.password).toBe('geheim');
-    const files = { '/work/config.yml': 'database: {password: weaker}' };
+    const files = { '/app/config.yml': 'database: {password: weaker}' };
     expect(loadEnv({ WAL_LISTENER_DB_PASSWORD: 'geheim' }, files).config.database.password).toBe('geheim');
   });
 
@@ -42,14 +42,14 @@ describe('environment variables', () => {
   });
 
   it('counts an empty variable as not set', () => {
-    const files = { '/work/config.yml': 'listener: {slotName: from_file}' };
+    const files = { '/app/config.yml': 'listener: {slotName: from_file}' };
     const { config } = loadEnv({ WAL_LISTENER_SLOT_NAME: '', WAL_DATABASE_PORT: '' }, files);
     expect(config.listener.slotName).toBe('from_file');
     expect(config.database.port).toBe(5432);
   });
 
   it('reads a value from the file that the _FILE twin names, without the last line break', () => {
-    const files = { '/run/secrets/db': 'pass word\n\r\n', '/work/rel': '9999\n' };
+    const files = { '/run/secrets/db': 'pass word\n\r\n', '/app/rel': '9999\n' };
     const { config } = loadEnv(
       { WAL_DATABASE_PASSWORD_FILE: '/run/secrets/db', WAL_DATABASE_PORT_FILE: 'rel', WAL_DATABASE_PORT: '' },
       files,
@@ -80,7 +80,7 @@ describe('environment variables', () => {
   });
 
   it('lets the real environment override a twin in .env', () => {
-    const files = { '/work/.env': 'WAL_DATABASE_PASSWORD_FILE=/nowhere-but-needed' };
+    const files = { '/app/.env': 'WAL_DATABASE_PASSWORD_FILE=/nowhere-but-needed' };
     expect(faultsOf({ WAL_DATABASE_PASSWORD: 'x' }, files)[0]?.source).toBe('WAL_DATABASE_PASSWORD_FILE (.env)');
     const present = { ...files, '/nowhere-but-needed': 'y' };
     expect(loadEnv({ WAL_DATABASE_PASSWORD: 'x' }, present).config.database.password).toBe('x');
@@ -156,7 +156,7 @@ describe('environment variables', () => {
   it('refuses unknown variables of .env too, and leaves other programs alone', () => {
     const { faults } = errorOf({
       env: { ...LEAST, PATH: '/bin', WALG_X: '1' },
-      files: { '/work/.env': 'WAL_X=1\nA=2' },
+      files: { '/app/.env': 'WAL_X=1\nA=2' },
     });
     expect(faults).toMatchObject([{ kind: 'unknown', path: 'WAL_X', source: '.env' }]);
   });
@@ -195,7 +195,7 @@ describe('Kubernetes service links', () => {
   });
 
   it('lets the file set the port that a service link hides', () => {
-    const files = { '/work/config.yml': 'database: {port: 6000}' };
+    const files = { '/app/config.yml': 'database: {port: 6000}' };
     expect(loadIn({ env: { ...LEAST, WAL_DATABASE_PORT: 'tcp://10.0.0.2:5432' }, files }).config.database.port).toBe(
       6000,
     );

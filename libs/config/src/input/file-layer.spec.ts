@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { errorOf, LEAST, loadIn } from '../testing/load.js';
 
 function loadFile(text: string) {
-  return loadIn({ env: LEAST, files: { '/work/config.yml': text } });
+  return loadIn({ env: LEAST, files: { '/app/config.yml': text } });
 }
 
 function faultsOfFile(text: string) {
-  return errorOf({ env: LEAST, files: { '/work/config.yml': text } }).faults;
+  return errorOf({ env: LEAST, files: { '/app/config.yml': text } }).faults;
 }
 
 describe('configuration file', () => {

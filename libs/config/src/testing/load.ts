@@ -21,7 +21,7 @@ export function loadIn(world: World): LoadedConfig {
   const files = new Map(Object.entries(world.files ?? {}));
   return loadConfig({
     env: world.env ?? {},
-    cwd: '/work',
+    cwd: '/app',
     configPath: world.configPath,
     readFile(path) {
       const content = files.get(path);
