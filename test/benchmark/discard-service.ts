@@ -24,4 +24,6 @@ if (!replaced.includes(discarding)) throw new Error('the publishing module was n
 Reflect.defineMetadata('imports', replaced, PipelineModule);
 
 process.exitCode = await run(undefined, new StopSignals());
+// As the program does: nothing that is still open may keep the process alive.
+// oxlint-disable-next-line unicorn/no-process-exit -- this is an entry file
 process.exit();
