@@ -1,10 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { Child } from '../support/child-process.js';
 import { POSTGRES_VERSIONS } from '../support/postgres.js';
 import { waitFor } from '../support/wait-for.js';
 import { Scenario } from './support/scenario.js';
+import type { Writers } from './support/workload.js';
 
 const CATCH_UP_MS = 120_000;
+
+/** The load ends, everything arrives, and it was one and the same process all along. */
+async function expectSurvived(scenario: Scenario, writers: Writers, listener: Child): Promise<void> {
+  await writers.stop();
+  await scenario.caughtUp(CATCH_UP_MS);
+  expect(listener.running).toBe(true);
+  await listener.terminate();
+  await scenario.expectNothingLost();
+}
 
 describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (version) => {
   it('200,000 mixed changes of eight writers arrive complete, in order per row, under unique ids', async () => {
@@ -49,11 +60,7 @@ describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (versio
       await scenario.nats.start();
     }
     await delay(1000);
-    await writers.stop();
-    await scenario.caughtUp(CATCH_UP_MS);
-    expect(listener.running).toBe(true);
-    await listener.terminate();
-    await scenario.expectNothingLost();
+    await expectSurvived(scenario, writers, listener);
   });
 
   it('nothing is lost when PostgreSQL is restarted in immediate mode, without a restart of the program', async () => {
@@ -66,11 +73,7 @@ describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (versio
       await scenario.database.restart('immediate');
     }
     await delay(1000);
-    await writers.stop();
-    await scenario.caughtUp(CATCH_UP_MS);
-    expect(listener.running).toBe(true);
-    await listener.terminate();
-    await scenario.expectNothingLost();
+    await expectSurvived(scenario, writers, listener);
   });
 
   it('nothing is lost when the walsender is terminated ten times, without a restart of the program', async () => {
@@ -86,10 +89,6 @@ describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (versio
         deadlineMs: 30_000,
       });
     }
-    await writers.stop();
-    await scenario.caughtUp(CATCH_UP_MS);
-    expect(listener.running).toBe(true);
-    await listener.terminate();
-    await scenario.expectNothingLost();
+    await expectSurvived(scenario, writers, listener);
   });
 });
