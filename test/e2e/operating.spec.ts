@@ -112,7 +112,7 @@ describe('an idle database on a busy server', () => {
     await busy.query('CREATE TABLE t AS SELECT g FROM generate_series(1, 50000) g');
     const [end] = (await busy.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn')).rows;
     await busy.end();
-    await waitFor(
+    const followed = await waitFor(
       async () => {
         const [slot] = await server.query(
           `SELECT confirmed_flush_lsn >= '${end.lsn}' AS done FROM pg_replication_slots WHERE slot_name = 'wal_listener'`,
@@ -122,5 +122,6 @@ describe('an idle database on a busy server', () => {
       // The promise is two heartbeats.
       { what: 'the slot to follow', deadlineMs: 4 * 2 * heartbeatMs },
     );
+    expect(followed).toBe(true);
   });
 });
