@@ -74,7 +74,8 @@ function apt(args: readonly string[]): void {
   }
 }
 
-function onPath(program: string): boolean {
+/** Whether a program can be started by its name, or lies where Debian keeps servers. */
+export function onPath(program: string): boolean {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin', '/usr/bin'];
   return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connect, type ConnectionOptions, type NatsConnection } from 'nats';
 import { Child } from './child-process.js';
 import { freePort } from './free-port.js';
+import { onPath } from './install-packages.js';
 import { tempDir, type TempDir } from './temp-dir.js';
 
 export interface NatsServerOptions {
@@ -96,6 +97,12 @@ async function run(program: string, port: number, dir: string): Promise<Child> {
 export function natsServerProgram(): string {
   const wanted = process.env['TEST_NATS_SERVER'];
   if (wanted !== undefined && wanted !== '') return wanted;
+  if (!onPath('nats-server')) {
+    throw new Error(
+      'nats-server is not installed (apt-get install nats-server; or name the program in TEST_NATS_SERVER). ' +
+        'TEST_NATS_URL cannot stand in: this test starts, stops and kills its server.',
+    );
+  }
   // Debian's folder for servers is not on every user's PATH.
   return ['/usr/sbin/nats-server', '/usr/local/bin/nats-server'].find((path) => existsSync(path)) ?? 'nats-server';
 }
