@@ -16,7 +16,7 @@ export interface PublisherListener {
 }
 
 /**
- * One attempt's connection to a broker. A new one is made per attempt; it lives open → publish… → drain → close.
+ * One attempt's connection to a broker. A new one is made per attempt; it lives open → prepare → publish… → close.
  *
  * Promises every implementation keeps (the contract suite in testing/ checks them against the real broker):
  * - `settled` only after the broker's positive, durable acknowledgement;
@@ -32,7 +32,12 @@ export interface Publisher {
    * @throws AppError BROKER_* — retriable ones are retried by the caller with back-off.
    */
   open(signal: AbortSignal): Promise<void>;
-  /** Checks the topics known at start, for example that a stream covers them. @throws AppError naming all that are not */
+  /**
+   * Called once, after `open`, when the slot is ours and before the first event: shuts out what an earlier publisher of
+   * the same slot may still have on its way (never in `open`, which a waiting standby calls too), and checks the topics
+   * known at start, for example that a stream covers them.
+   * @throws AppError naming all topics that cannot be published to
+   */
   prepare(topics: readonly string[], signal: AbortSignal): Promise<void>;
   /**
    * Takes events in commit order and returns at once; the caller bounds what is in flight. The array may be reused by

@@ -40,9 +40,10 @@ export class Attempt {
     this.publisher = driver.create(this.listener);
   }
 
-  /** Connects. */
-  async open(signal: AbortSignal = new AbortController().signal): Promise<this> {
+  /** Connects, and takes the slot's place at the broker. */
+  async open(signal: AbortSignal = new AbortController().signal, topics: readonly string[] = []): Promise<this> {
     await this.publisher.open(signal);
+    await this.publisher.prepare(topics, signal);
     return this;
   }
 
