@@ -11,7 +11,7 @@ export const LEAST = {
 
 export interface World {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Absolute path → content; the working directory is /work. */
+  /** Absolute path → content; the working directory is /app. */
   readonly files?: Readonly<Record<string, string>>;
   readonly configPath?: string;
 }

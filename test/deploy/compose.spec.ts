@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { loadConfig } from '#lib/config';
+import { repositoryRoot } from '../support/service.js';
+
+interface Service {
+  readonly image?: string;
+  readonly build?: string;
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: unknown;
+}
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+}
+
+const folder = join(repositoryRoot(), 'deploy/compose');
+const files = readdirSync(folder);
+
+describe('deploy/compose', () => {
+  it('has a file for every broker', () => {
+    expect(files.sort()).toEqual(['kafka.yml', 'nats.yml', 'pubsub.yml', 'rabbitmq.yml']);
+  });
+
+  describe.each(files)('%s', (file) => {
+    const { services } = parse(readFileSync(join(folder, file), 'utf8')) as Compose;
+    const service = services['wal-listener'] ?? {};
+
+    it('configures the service without a fault or a warning', () => {
+      const { config, warnings } = loadConfig({ env: service.environment ?? {}, cwd: '/nowhere' });
+      expect(warnings).toEqual([]);
+      expect(config.database).toMatchObject({ hosts: ['postgres'], name: 'shop' });
+      expect(config.publisher.topic).toBe('shop');
+      expect(config.listener.serverPort).toBe(8080);
+    });
+
+    it('starts the service from this repository after a database that can decode, and after its broker', () => {
+      expect(service.build).toBe('../..');
+      expect(services['postgres']?.command).toContain('wal_level=logical');
+      const broker = file.replace('.yml', '');
+      expect(Object.keys(service.depends_on ?? {})).toEqual(['postgres', broker]);
+      for (const [name, { condition }] of Object.entries(service.depends_on ?? {})) {
+        expect(condition === 'service_healthy').toBe(services[name]?.healthcheck !== undefined);
+      }
+    });
+  });
+});
