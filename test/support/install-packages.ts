@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { installedBinDir } from './postgres.js';
+import { rabbitmqScripts } from './rabbitmq-programs.js';
 
 /** A program of the tests that comes from Debian. */
 interface Requirement {
@@ -21,6 +22,11 @@ const REQUIREMENTS: readonly Requirement[] = [
     package: 'nats-server',
     variable: 'TEST_NATS_URL',
     found: () => onPath('nats-server'),
+  },
+  {
+    package: 'rabbitmq-server',
+    variable: 'TEST_RABBITMQ_URL',
+    found: () => rabbitmqScripts() !== undefined,
   },
 ];
 
