@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '#lib/config';
+import { startRabbitmq } from '../support/rabbitmq-server.js';
 import { repositoryRoot } from '../support/service.js';
 
 interface Service {
@@ -15,9 +16,11 @@ interface Service {
 }
 interface Compose {
   readonly services: Readonly<Record<string, Service>>;
+  readonly configs?: Readonly<Record<string, { readonly content: string }>>;
 }
 
 const folder = join(repositoryRoot(), 'deploy/compose');
+const read = (file: string) => parse(readFileSync(join(folder, file), 'utf8')) as Compose;
 const files = readdirSync(folder);
 
 describe('deploy/compose', () => {
@@ -26,7 +29,7 @@ describe('deploy/compose', () => {
   });
 
   describe.each(files)('%s', (file) => {
-    const { services } = parse(readFileSync(join(folder, file), 'utf8')) as Compose;
+    const { services } = read(file);
     const service = services['wal-listener'] ?? {};
 
     it('configures the service without a fault or a warning', () => {
@@ -46,5 +49,24 @@ describe('deploy/compose', () => {
         expect(condition === 'service_healthy').toBe(services[name]?.healthcheck !== undefined);
       }
     });
+  });
+
+  it('brings RabbitMQ up with a user, an exchange, and a queue that gets every event', async () => {
+    const compose = read('rabbitmq.yml');
+    const definitions = JSON.parse(compose.configs?.['definitions']?.content ?? '') as Record<string, unknown>;
+    const { WAL_PUBLISHER_USERNAME: user, WAL_PUBLISHER_PASSWORD: password } =
+      compose.services['wal-listener']?.environment ?? {};
+    await using server = await startRabbitmq({ definitions });
+    const client = await server.client(server.address.replace('://', `://${user ?? ''}:${password ?? ''}@`));
+    try {
+      const channel = await client.createConfirmChannel();
+      // The service declares it so; another kind would close the channel.
+      await channel.assertExchange('shop', 'topic', { durable: true });
+      channel.publish('shop', 'shop.public_users', Buffer.from('{}'));
+      await channel.waitForConfirms();
+      expect((await channel.checkQueue('shop-events')).messageCount).toBe(1);
+    } finally {
+      await client.close();
+    }
   });
 });
