@@ -5,7 +5,7 @@ import { POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../suppor
 import { databaseVariables, startService } from '../support/service.js';
 import { waitFor } from '../support/wait-for.js';
 import { Ledger } from './support/ledger.js';
-import { readStream } from './support/nats-stream.js';
+import { readStream } from './support/nats-broker.js';
 
 const EXIT_DEADLINE_MS = 60_000;
 

@@ -5,6 +5,7 @@ import { startNats, type NatsServer } from '../support/nats-server.js';
 import { startPostgres, type PostgresServer } from '../support/postgres.js';
 import { databaseVariables, startService } from '../support/service.js';
 import { waitFor } from '../support/wait-for.js';
+import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
 
 const LIMIT_BYTES = 200e6;
@@ -67,15 +68,15 @@ describe('resident memory stays below 200 MB', () => {
   });
 
   it('while the broker is down for a minute under load, and nothing is lost', async () => {
-    await using scenario = await Scenario.start(18);
+    await using scenario = await Scenario.start(18, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(7);
     writers.start(10);
     await listener.waitForLine('"msg":"streaming"');
     await delay(1000);
-    await scenario.nats.kill();
+    await scenario.broker.kill();
     await delay(60_000);
-    await scenario.nats.start();
+    await scenario.broker.start();
     await writers.stop();
     await scenario.caughtUp(200_000);
     expect(listener.peakRssBytes()).toBeLessThan(LIMIT_BYTES);
@@ -86,20 +87,20 @@ describe('resident memory stays below 200 MB', () => {
 
 describe('a broker that is down for longer than maxPause', () => {
   it('does not keep PostgreSQL from a fast shutdown with a single event in flight', async () => {
-    await using scenario = await Scenario.start(18, { WAL_LISTENER_MAX_PAUSE: '2s' });
+    await using scenario = await Scenario.start(18, NatsBroker.start, { WAL_LISTENER_MAX_PAUSE: '2s' });
     const listener = scenario.startListener();
     await listener.waitForLine('"msg":"streaming"');
-    await scenario.nats.kill();
+    await scenario.broker.kill();
     await scenario.database.query(`INSERT INTO items VALUES (1, 1, 'alone')`);
     await listener.waitForLine('has not been acknowledged for');
     await scenario.database.restart('fast');
-    await scenario.nats.start();
+    await scenario.broker.start();
     await scenario.caughtUp(60_000);
-    expect(await messagesIn(scenario.nats)).toBe(1);
+    expect(await messagesIn(scenario.broker.server)).toBe(1);
   });
 
   it('does not keep PostgreSQL from a fast shutdown, and everything arrives afterwards', async () => {
-    await using scenario = await Scenario.start(18, {
+    await using scenario = await Scenario.start(18, NatsBroker.start, {
       WAL_LISTENER_MAX_PAUSE: '2s',
       WAL_PUBLISHER_MAX_IN_FLIGHT_EVENTS: '100',
     });
@@ -108,7 +109,7 @@ describe('a broker that is down for longer than maxPause', () => {
     const writers = scenario.writers(8);
     writers.start(1);
     await delay(1000);
-    await scenario.nats.kill();
+    await scenario.broker.kill();
     await waitFor(
       async () => {
         const [row] = await scenario.database.query(
@@ -120,7 +121,7 @@ describe('a broker that is down for longer than maxPause', () => {
     );
     // Waits for the end of the server; a walsender that waits for us would keep it for ever.
     await scenario.database.restart('fast');
-    await scenario.nats.start();
+    await scenario.broker.start();
     await delay(500);
     await writers.stop();
     await scenario.caughtUp(120_000);

@@ -1,70 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
-import type { Child } from '../support/child-process.js';
+import { describe, it } from 'vitest';
 import { POSTGRES_VERSIONS } from '../support/postgres.js';
 import { waitFor } from '../support/wait-for.js';
+import { arrivesComplete, expectSurvived, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
+import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
-import type { Writers } from './support/workload.js';
-
-const CATCH_UP_MS = 120_000;
-
-/** The load ends, everything arrives, and it was one and the same process all along. */
-async function expectSurvived(scenario: Scenario, writers: Writers, listener: Child): Promise<void> {
-  await writers.stop();
-  await scenario.caughtUp(CATCH_UP_MS);
-  expect(listener.running).toBe(true);
-  await listener.terminate();
-  await scenario.expectNothingLost();
-}
 
 describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (version) => {
-  it('200,000 mixed changes of eight writers arrive complete, in order per row, under unique ids', async () => {
-    await using scenario = await Scenario.start(version);
-    const listener = scenario.startListener();
-    await scenario.writers(version).writeChanges(scenario.database, 200_000);
-    await scenario.caughtUp(CATCH_UP_MS);
-    expect(await listener.terminate()).toEqual({ code: 0, signal: null });
-    const received = await scenario.expectNothingLost();
-    expect(received.repeats).toBe(0);
-    expect(received.bodies.size).toBeGreaterThanOrEqual(200_000);
-  });
-
-  it('nothing is lost or changed by twenty SIGKILLs under load', async () => {
-    await using scenario = await Scenario.start(version);
-    const writers = scenario.writers(version + 100);
-    writers.start(5);
-    for (let kill = 0; kill < 20; kill++) {
-      const listener = scenario.startListener();
-      // Every other kill comes a second after the start, wherever the program is then; the others while it streams.
-      if (kill % 2 === 1) await listener.waitForLine('"msg":"streaming"');
-      await delay(kill % 2 === 0 ? 1000 : 50 * kill);
-      await listener.kill();
-    }
-    await writers.stop();
-    expect((await scenario.received()).bodies.size).toBeGreaterThan(1000);
-    const listener = scenario.startListener();
-    await scenario.caughtUp(CATCH_UP_MS);
-    await listener.terminate();
-    await scenario.expectNothingLost();
-  });
-
-  it('nothing is lost when nats-server is killed and started again five times', async () => {
-    await using scenario = await Scenario.start(version);
-    const listener = scenario.startListener();
-    const writers = scenario.writers(version + 200);
-    writers.start(5);
-    for (let kill = 0; kill < 5; kill++) {
-      await delay(1500);
-      await scenario.nats.kill();
-      await delay(300);
-      await scenario.nats.start();
-    }
-    await delay(1000);
-    await expectSurvived(scenario, writers, listener);
-  });
+  const given = { version, startBroker: NatsBroker.start };
+  arrivesComplete(given, 200_000);
+  survivesOwnKills(given, 20);
+  survivesBrokerKills(given, 5);
 
   it('nothing is lost when PostgreSQL is restarted in immediate mode, without a restart of the program', async () => {
-    await using scenario = await Scenario.start(version);
+    await using scenario = await Scenario.start(version, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(version + 300);
     writers.start(5);
@@ -77,7 +26,7 @@ describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (versio
   });
 
   it('nothing is lost when the walsender is terminated ten times, without a restart of the program', async () => {
-    await using scenario = await Scenario.start(version);
+    await using scenario = await Scenario.start(version, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(version + 400);
     writers.start(5);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { POSTGRES_VERSIONS } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
+import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
 
 /** The commit LSN is the first 64 of an id's free bits, around the version digit and the variant. */
@@ -14,7 +15,7 @@ function commitLsn(id: string): bigint {
 
 describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version) => {
   it('SIGTERM ends with 0 in time, and the next start goes on with the successor of the last confirmed event', async () => {
-    await using scenario = await Scenario.start(version);
+    await using scenario = await Scenario.start(version, NatsBroker.start);
     const writers = scenario.writers(version + 500);
     writers.start();
     const runs: string[][] = [];
@@ -45,7 +46,7 @@ describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version)
 
 describe('stopping while starting', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('%s right after the start ends with 0', async (signal) => {
-    await using scenario = await Scenario.start(18);
+    await using scenario = await Scenario.start(18, NatsBroker.start);
     const listener = scenario.startListener();
     await listener.waitForLine('"msg":"starting"');
     listener.signal(signal);
@@ -53,7 +54,7 @@ describe('stopping while starting', () => {
   });
 
   it('a signal ends the wait for a database that is not there', async () => {
-    await using scenario = await Scenario.start(18);
+    await using scenario = await Scenario.start(18, NatsBroker.start);
     await scenario.database.stop('fast');
     const listener = scenario.startListener();
     await listener.waitForLine('PG_CONNECTION_LOST');
@@ -61,7 +62,7 @@ describe('stopping while starting', () => {
   });
 
   it.each([0, 4, 8, 12])('a database that falls silent after %i answers does not keep the program', async (answers) => {
-    await using scenario = await Scenario.start(18);
+    await using scenario = await Scenario.start(18, NatsBroker.start);
     await using proxy = await TcpProxy.start(scenario.database.port);
     let seen = 0;
     proxy.filterReplies((chunk) => (++seen > answers ? undefined : chunk));

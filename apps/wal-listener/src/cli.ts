@@ -7,7 +7,8 @@ export type Invocation =
   | { readonly command: 'demo'; readonly once: boolean }
   | { readonly command: 'help' | 'version' };
 
-export const HELP = `wal-listener publishes every change of a PostgreSQL database to NATS JetStream or standard output.
+export const HELP = `wal-listener publishes every change of a PostgreSQL database to NATS JetStream, Apache Kafka, RabbitMQ, Google Pub/Sub
+or standard output.
 
 Usage: wal-listener [command] [options]
 

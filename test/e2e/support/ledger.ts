@@ -1,4 +1,5 @@
 import type { PostgresServer } from '../../support/postgres.js';
+import { orderFault } from './order-fault.js';
 
 interface ParsedEvent {
   readonly id: string;
@@ -8,14 +9,28 @@ interface ParsedEvent {
   readonly dataOld: { readonly id?: number; readonly version?: number };
 }
 
+/** What came of one row, in the order it came, repeats too. */
+interface RowArrivals {
+  /** The partition, queue or ordering key all of it came from. */
+  readonly lane: string;
+  readonly steps: string[];
+}
+
 /** Everything a consumer received, in the order it came; repeats are checked against the first body and counted. */
 export class Ledger {
   /** id → body, in the order of first arrival. */
   readonly bodies = new Map<string, string>();
   repeats = 0;
   readonly faults: string[] = [];
+  private readonly rows = new Map<string, RowArrivals>();
 
-  add(body: string): void {
+  /**
+   * Takes the next message of a lane.
+   *
+   * @param lane that within which the broker keeps order (partition, queue, ordering key): a row may come from one only
+   * @param id the id in the message's metadata; must be the body's. Absent where there is no metadata.
+   */
+  add(body: string, lane = '', id?: string): void {
     let event: ParsedEvent;
     try {
       event = JSON.parse(body) as ParsedEvent;
@@ -23,6 +38,8 @@ export class Ledger {
       this.faults.push(`not JSON: ${String(error)}: ${body.slice(0, 200)}`);
       return;
     }
+    if (id !== undefined && id !== event.id) this.faults.push(`metadata names ${id}: ${body.slice(0, 80)}`);
+    this.arrived(event, lane);
     const before = this.bodies.get(event.id);
     if (before === undefined) {
       this.bodies.set(event.id, body);
@@ -33,28 +50,20 @@ export class Ledger {
   }
 
   /**
-   * Compares with what PostgreSQL committed: every change of the history is there, once, and each row's changes are in
-   * order. Returns the differences, at most ten of a kind; none is what a test expects.
+   * Compares with what PostgreSQL committed: every change of the history is there, nothing else is, and each row's
+   * changes came in order. Returns the differences, at most some ten of a kind; none is what a test expects.
    */
   async differencesFrom(server: PostgresServer): Promise<string[]> {
     const expected = new Map<string, string[]>();
     const rows = await server.query('SELECT tab, id::text, version, action FROM history.change ORDER BY seq');
     for (const row of rows) push(expected, `${row['tab']}/${row['id']}`, step(row['action'], row['version']));
-    const actual = new Map<string, string[]>();
-    for (const body of this.bodies.values()) {
-      const event = JSON.parse(body) as ParsedEvent;
-      const row = event.action === 'DELETE' ? event.dataOld : event.data;
-      // Under the default replica identity a DELETE carries the key alone.
-      const version = event.action === 'DELETE' ? '' : row.version;
-      push(actual, `${event.table}/${String(row.id)}`, step(event.action, version));
-    }
     const differences = this.faults.slice(0, 10);
     for (const [row, steps] of expected) {
-      const seen = actual.get(row) ?? [];
-      if (seen.join() !== steps.join()) differences.push(`${row}: expected ${steps.join()}, received ${seen.join()}`);
+      const fault = orderFault(steps, this.rows.get(row)?.steps ?? []);
+      if (fault !== undefined) differences.push(`${row}: ${fault}`);
       if (differences.length > 20) break;
     }
-    for (const row of actual.keys()) if (!expected.has(row)) differences.push(`${row} was never committed`);
+    for (const row of this.rows.keys()) if (!expected.has(row)) differences.push(`${row} was never committed`);
     return differences.slice(0, 20);
   }
 
@@ -69,8 +78,21 @@ export class Ledger {
     for (const id of this.bodies.keys()) if (!other.bodies.has(id)) differences.push(`unknown id ${id}`);
     return differences.slice(0, 20);
   }
+
+  private arrived(event: ParsedEvent, lane: string): void {
+    const row = event.action === 'DELETE' ? event.dataOld : event.data;
+    const name = `${event.table}/${String(row.id)}`;
+    const arrivals = this.rows.get(name);
+    if (arrivals === undefined) {
+      this.rows.set(name, { lane, steps: [step(event.action, row.version)] });
+      return;
+    }
+    if (arrivals.lane !== lane) this.faults.push(`${name} came from ${arrivals.lane} and from ${lane}`);
+    arrivals.steps.push(step(event.action, row.version));
+  }
 }
 
+/** Under the default replica identity a DELETE carries the key alone, so its version is not compared. */
 function step(action: unknown, version: unknown): string {
   return action === 'DELETE' ? 'DELETE' : `${String(action)}:${String(version)}`;
 }

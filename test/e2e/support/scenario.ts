@@ -1,32 +1,40 @@
 import { expect } from 'vitest';
 import type { Child, StartChildOptions } from '../../support/child-process.js';
-import { startNats, type NatsServer } from '../../support/nats-server.js';
 import { startPostgres, type PostgresServer, type PostgresVersion } from '../../support/postgres.js';
 import { databaseVariables, startService } from '../../support/service.js';
 import { waitFor } from '../../support/wait-for.js';
+import { type BrokerUnderTest, TOPIC } from './broker-under-test.js';
 import { Ledger } from './ledger.js';
-import { readStream } from './nats-stream.js';
 import { createWorkload, Writers } from './workload.js';
 
 const SLOT = 'wal_listener';
 /** A slot at the same position that nobody touches during the run: afterwards it tells what ids there should be. */
 const REFERENCE_SLOT = 'reference';
-const TOPIC = 'shop';
 
-/** A database under load, a NATS server and the built program between them. */
-export class Scenario implements AsyncDisposable {
+/** A database under load, a broker and the built program between them. */
+export class Scenario<Broker extends BrokerUnderTest = BrokerUnderTest> implements AsyncDisposable {
   private listener: Child | undefined;
 
   private constructor(
     readonly database: PostgresServer,
-    readonly nats: NatsServer,
+    readonly broker: Broker,
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
-  static async start(version: PostgresVersion, env: Readonly<Record<string, string>> = {}): Promise<Scenario> {
-    const [database, nats] = await Promise.all([startPostgres({ version }), startNats()]);
-    await createWorkload(database, [SLOT, REFERENCE_SLOT]);
-    return new Scenario(database, nats, env);
+  /** @param env variables for every start of the program, on top of those for database and broker */
+  static async start<Broker extends BrokerUnderTest>(
+    version: PostgresVersion,
+    startBroker: () => Promise<Broker>,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Scenario<Broker>> {
+    const database = await startPostgres({ version });
+    try {
+      await createWorkload(database, [SLOT, REFERENCE_SLOT]);
+      return new Scenario(database, await startBroker(), env);
+    } catch (error) {
+      await database[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   writers(seed: number): Writers {
@@ -39,8 +47,7 @@ export class Scenario implements AsyncDisposable {
     const variables = {
       ...databaseVariables(this.database),
       WAL_LISTENER_SLOT_NAME: SLOT,
-      WAL_PUBLISHER_TYPE: 'nats',
-      WAL_PUBLISHER_ADDRESS: this.nats.url,
+      ...this.broker.env,
       WAL_PUBLISHER_TOPIC: TOPIC,
       ...this.env,
       ...env,
@@ -73,10 +80,10 @@ export class Scenario implements AsyncDisposable {
     });
   }
 
-  /** What a consumer finds in the stream. */
+  /** What a consumer finds in the broker. */
   async received(): Promise<Ledger> {
     const ledger = new Ledger();
-    await readStream(this.nats.url, TOPIC, ledger);
+    await this.broker.read(ledger);
     return ledger;
   }
 
@@ -105,7 +112,7 @@ export class Scenario implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.listener?.[Symbol.asyncDispose]();
-    await this.nats[Symbol.asyncDispose]();
+    await this.broker[Symbol.asyncDispose]();
     await this.database[Symbol.asyncDispose]();
   }
 }
