@@ -28,6 +28,9 @@ const REQUIREMENTS: readonly Requirement[] = [
     variable: 'TEST_RABBITMQ_URL',
     found: () => rabbitmqScripts() !== undefined,
   },
+  { package: 'default-jre-headless', variable: 'TEST_KAFKA_URL', found: () => onPath('java') },
+  { package: 'maven', variable: 'TEST_KAFKA_URL', found: () => onPath('mvn') },
+  { package: 'kcat', variable: 'TEST_KAFKA_URL', found: () => onPath('kcat') },
 ];
 
 /** Forbids a package's scripts to start servers (invoke-rc.d asks it). */
