@@ -1,6 +1,7 @@
 import { connect, createInbox, DebugEvents, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 import type { PublisherConfig } from '#lib/config';
 import { aborted, AppError, toAppError, withTimeout } from '#lib/kernel';
+import { abandon } from './abandon.js';
 import { connectOptions, type NatsServer } from './connect-options.js';
 import { type JetStreamError, mapConnectionError, mapRequestError } from './map-nats-error.js';
 
@@ -136,6 +137,7 @@ export class NatsLink {
   }
 
   private async hangUp(): Promise<void> {
+    abandon(this.connection);
     try {
       await this.connection.close();
     } catch {
