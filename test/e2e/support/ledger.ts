@@ -28,7 +28,8 @@ export class Ledger {
    * Takes the next message of a lane.
    *
    * @param lane that within which the broker keeps order (partition, queue, ordering key): a row may come from one only
-   * @param id the id in the message's metadata; must be the body's. Absent where there is no metadata.
+   * @param id the id in the message's metadata, which must be the body's (a repeat may come with an empty one); absent
+   *   where there is no metadata
    */
   add(body: string, lane = '', id?: string): void {
     let event: ParsedEvent;
@@ -38,9 +39,11 @@ export class Ledger {
       this.faults.push(`not JSON: ${String(error)}: ${body.slice(0, 200)}`);
       return;
     }
-    if (id !== undefined && id !== event.id) this.faults.push(`metadata names ${id}: ${body.slice(0, 80)}`);
-    this.arrived(event, lane);
     const before = this.bodies.get(event.id);
+    const mayLackId = before !== undefined && id === '';
+    if (id !== undefined && id !== event.id && !mayLackId)
+      this.faults.push(`metadata names ${id}: ${body.slice(0, 80)}`);
+    this.arrived(event, lane);
     if (before === undefined) {
       this.bodies.set(event.id, body);
       return;

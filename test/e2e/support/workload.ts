@@ -126,10 +126,11 @@ export class Writers {
   /** @param pauseMs between two transactions of a writer; 0 = as fast as it goes */
   start(pauseMs = 0): void {
     this.pause = pauseMs;
-    const writers = Array.from(
-      { length: this.count },
-      (_, i) => new Writer(this.config, 1 + i * 1_000_000_000, mulberry32(this.seed * 1000 + i)),
-    );
+    const writers = Array.from({ length: this.count }, (_, i) => {
+      // Ranges of ids that no other writers have, with this seed or another.
+      const base = 1 + (this.seed * 100 + i) * 1_000_000_000;
+      return new Writer(this.config, base, mulberry32(this.seed * 1000 + i));
+    });
     this.done = Promise.all(
       writers.map((writer) =>
         writer.run(

@@ -1,0 +1,17 @@
+import { describe } from 'vitest';
+import { arrivesComplete, stopsInOrder, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
+import { RabbitmqBroker } from './support/rabbitmq-broker.js';
+
+const VERSION = 18;
+
+describe('from PostgreSQL to RabbitMQ', () => {
+  const given = { version: VERSION, startBroker: () => RabbitmqBroker.start() } as const;
+  arrivesComplete(given, 60_000);
+  survivesOwnKills(given, 10);
+  survivesBrokerKills(given, 3);
+  stopsInOrder(given);
+});
+
+describe('from PostgreSQL to quorum queues of RabbitMQ', () => {
+  survivesBrokerKills({ version: VERSION, startBroker: () => RabbitmqBroker.start('quorum') }, 2);
+});

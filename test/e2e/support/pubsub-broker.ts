@@ -1,0 +1,65 @@
+import { type PubsubEmulator, startPubsub } from '../../support/pubsub-emulator.js';
+import { PUBSUB_PROJECT, type PulledMessage } from '../../support/pubsub-test-client.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
+import { type BrokerUnderTest, EVENT_TOPICS } from './broker-under-test.js';
+import type { Ledger } from './ledger.js';
+
+const ID_ATTRIBUTE = 'Nats-Msg-Id';
+
+/** The Pub/Sub emulator with an ordered subscription per topic, behind a proxy. It forgets everything when it is killed. */
+export class PubsubBroker implements BrokerUnderTest {
+  /** A subscription gives each message once, so what was pulled is kept here. */
+  private readonly taken: PulledMessage[] = [];
+
+  private constructor(
+    readonly emulator: PubsubEmulator,
+    /** Between the service and the emulator. */
+    readonly network: TcpProxy,
+  ) {}
+
+  static async start(this: void): Promise<PubsubBroker> {
+    const emulator = await startPubsub();
+    const broker = new PubsubBroker(emulator, await TcpProxy.start(emulator.port));
+    try {
+      await broker.createTopics();
+      return broker;
+    } catch (error) {
+      await broker[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return {
+      WAL_PUBLISHER_TYPE: 'google_pubsub',
+      WAL_PUBLISHER_ADDRESS: this.network.address,
+      WAL_PUBLISHER_PUB_SUB_PROJECT_ID: PUBSUB_PROJECT,
+    };
+  }
+
+  async read(ledger: Ledger): Promise<void> {
+    await using client = this.emulator.client();
+    for (const topic of EVENT_TOPICS) this.taken.push(...(await client.pullAll(topic)));
+    for (const { topic, orderingKey, attributes, body } of this.taken) {
+      if (orderingKey === '') ledger.faults.push(`no ordering key: ${body.slice(0, 80)}`);
+      ledger.add(body, `${topic}/${orderingKey}`, attributes[ID_ATTRIBUTE] ?? '');
+    }
+  }
+
+  /** Ends the emulator, which forgets everything, and starts an empty one with the same topics in its place. */
+  async replace(): Promise<void> {
+    await this.emulator.kill();
+    await this.emulator.start();
+    await this.createTopics();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.network[Symbol.asyncDispose]();
+    await this.emulator[Symbol.asyncDispose]();
+  }
+
+  private async createTopics(): Promise<void> {
+    await using client = this.emulator.client();
+    for (const topic of EVENT_TOPICS) await client.createSubscribed(topic);
+  }
+}
