@@ -7,6 +7,9 @@ const header = (name: string, value: string) =>
 
 const ID = Buffer.concat([lengthPrefixed(Buffer.from('id')), varint(ID_LENGTH)]);
 const CONTENT_TYPE = header('content-type', 'application/json');
+const LSN = lengthPrefixed(Buffer.from('lsn'));
+const XID = lengthPrefixed(Buffer.from('xid'));
+const COMMIT_TIME = lengthPrefixed(Buffer.from('commit-time'));
 const ORDINAL = lengthPrefixed(Buffer.from('ordinal'));
 const ACTIONS: Readonly<Record<Action, Buffer>> = {
   INSERT: header('action', 'INSERT'),
@@ -15,6 +18,8 @@ const ACTIONS: Readonly<Record<Action, Buffer>> = {
   TRUNCATE: header('action', 'TRUNCATE'),
 };
 const NOTHING = Buffer.alloc(0);
+/** `content-type`, `lsn` (at most 17 characters), `xid` (10) and `commit-time` (27, more for years of five digits). */
+const MAX_TX_PART_BYTES = 256;
 const PLAIN_HEADERS = 4;
 const METADATA_HEADERS = 8;
 
@@ -24,13 +29,16 @@ const METADATA_HEADERS = 8;
  */
 export class EventHeaders {
   private tx: TransactionInfo | undefined;
-  private txPart = NOTHING;
+  private readonly txPart: Buffer;
+  private txPartBytes: number;
   private route: Route | undefined;
   private routePart = NOTHING;
   private readonly count: number;
 
   constructor(private readonly metadata: boolean) {
     this.count = metadata ? METADATA_HEADERS : PLAIN_HEADERS;
+    this.txPart = Buffer.alloc(MAX_TX_PART_BYTES);
+    this.txPartBytes = CONTENT_TYPE.copy(this.txPart);
   }
 
   /** Bytes of the headers and their count. `write` must follow for the same event. */
@@ -38,7 +46,7 @@ export class EventHeaders {
     if (event.tx !== this.tx) this.encodeTransaction(event.tx);
     const ordinalDigits = digitsOf(event.ordinal);
     const plain =
-      1 + ID.length + ID_LENGTH + this.txPart.length + ORDINAL.length + sizeOfVarint(ordinalDigits) + ordinalDigits;
+      1 + ID.length + ID_LENGTH + this.txPartBytes + ORDINAL.length + sizeOfVarint(ordinalDigits) + ordinalDigits;
     if (!this.metadata) return plain;
     if (event.route !== this.route) this.encodeRoute(event.route);
     return plain + this.routePart.length + ACTIONS[event.action].length;
@@ -50,7 +58,7 @@ export class EventHeaders {
     at = copy(ID, 0, ID.length, target, at);
     const idStart = event.start + ID_OFFSET;
     at = copy(event.slab, idStart, idStart + ID_LENGTH, target, at);
-    at = copy(this.txPart, 0, this.txPart.length, target, at);
+    at = copy(this.txPart, 0, this.txPartBytes, target, at);
     at = copy(ORDINAL, 0, ORDINAL.length, target, at);
     const digits = digitsOf(event.ordinal);
     at = writeVarint(target, at, digits);
@@ -63,9 +71,13 @@ export class EventHeaders {
 
   private encodeTransaction(tx: TransactionInfo): void {
     this.tx = tx;
-    const parts = [CONTENT_TYPE, header('lsn', tx.lsnText)];
-    if (this.metadata) parts.push(header('xid', String(tx.xid)), header('commit-time', tx.commitTime));
-    this.txPart = Buffer.concat(parts);
+    const { txPart, metadata } = this;
+    let at = writeHeader(txPart, CONTENT_TYPE.length, LSN, tx.lsnText);
+    if (metadata) {
+      at = writeHeader(txPart, at, XID, String(tx.xid));
+      at = writeHeader(txPart, at, COMMIT_TIME, tx.commitTime);
+    }
+    this.txPartBytes = at;
   }
 
   private encodeRoute(route: Route): void {
@@ -78,6 +90,14 @@ function varint(value: number): Buffer {
   const bytes = Buffer.alloc(sizeOfVarint(value));
   writeVarint(bytes, 0, value);
   return bytes;
+}
+
+/** Writes a header whose value is of ASCII characters. */
+function writeHeader(target: Buffer, offset: number, name: Buffer, value: string): number {
+  let at = copy(name, 0, name.length, target, offset);
+  at = writeVarint(target, at, value.length);
+  for (let i = 0; i < value.length; i++) target[at++] = value.charCodeAt(i);
+  return at;
 }
 
 /** For a few dozen bytes a loop is faster than Buffer.copy, which allocates a view. */
