@@ -24,7 +24,7 @@ export async function createPublisherDriver(config: AppConfig, deps: PublisherDe
     case 'kafka':
       return notYetAvailable(type);
     case 'rabbitmq':
-      return notYetAvailable(type);
+      return (await import('./rabbitmq/rabbitmq.driver.js')).createRabbitmqDriver(config, deps);
     case 'google_pubsub':
       return notYetAvailable(type);
   }

@@ -1,0 +1,266 @@
+import type { PublisherConfig } from '#lib/config';
+import type { OutgoingEvent } from '#lib/events';
+import { AppError, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
+import { EventWindow } from '../event-window.js';
+import type { Publisher, PublisherListener } from '../publisher.js';
+import { SettleBatch } from '../settle-batch.js';
+import { deadLetterName } from '../topic-name.js';
+import { ensureExchange } from './exchange-setup.js';
+import { takePlace } from './fence.js';
+import type { LinkPool } from './link-pool.js';
+import type { LinkListener, RabbitLink } from './rabbit-link.js';
+import { Recovery } from './recovery.js';
+import { routingKey } from './routing-key.js';
+import { RabbitSender } from './sender.js';
+import type { SendFailure } from './sender-ports.js';
+
+const HEALTH_MS = 5000;
+/** How long the broker may take to say goodbye. */
+const GOODBYE_MS = 1000;
+
+export interface RabbitmqPublisherParts {
+  readonly publisher: PublisherConfig;
+  /** The exclusive queue that stands for this slot's place at the broker. */
+  readonly placeName: string;
+  readonly ackTimeoutMs: number;
+  readonly pool: LinkPool;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/**
+ * Publishes to one exchange over a confirm channel. A message counts when the broker confirmed it; after any trouble
+ * sending goes on, in order, at the first one that it did not. A new connection publishes only once the broker has ended
+ * the one before.
+ */
+export class RabbitmqPublisher implements Publisher {
+  private readonly window = new EventWindow();
+  private readonly settle: SettleBatch;
+  private readonly sender: RabbitSender;
+  private readonly recovery: Recovery;
+  private readonly ended = new AbortController();
+  /** Aborts before `ended`: nothing more is sent, confirmations still count. */
+  private readonly stopping = new AbortController();
+  private readonly linkListener: LinkListener = {
+    confirmed: (link, tag, multiple, positive) => {
+      if (link === this.link) this.sender.confirmed(tag, multiple, positive);
+    },
+    returned: (link, messageId) => {
+      if (link === this.link) this.sender.returned(messageId);
+    },
+    drained: (link) => {
+      if (link === this.link) this.sender.drained();
+    },
+    blocked: (link, reason) => {
+      if (link === this.link) this.onBlocked(link, reason);
+    },
+    lost: (link, error, sizeLimitBytes) => {
+      if (link === this.link) this.onLost(error, sizeLimitBytes);
+    },
+  };
+  private link: RabbitLink | undefined;
+  /** The slot is ours: every new link has to take its place at the broker first. */
+  private prepared = false;
+  private trouble: AppError | undefined;
+
+  constructor(
+    private readonly parts: RabbitmqPublisherParts,
+    private readonly listener: PublisherListener,
+  ) {
+    const { publisher, logger, metrics, clock, ackTimeoutMs } = parts;
+    this.settle = new SettleBatch(listener);
+    this.sender = new RabbitSender(
+      {
+        window: this.window,
+        settle: this.settle,
+        metrics,
+        logger,
+        clock,
+        ackTimeoutMs,
+        metadata: publisher.metadata,
+        exchange: publisher.topic,
+        ordering: publisher.ordering,
+        onPoison: publisher.onPoison,
+        unroutable: publisher.unroutable,
+        deadLetterKey: routingKey(deadLetterName(publisher)),
+      },
+      {
+        stopped: (failure) => this.recover(failure),
+        fatal: (error) => this.fail(error),
+        stored: () => this.onStored(),
+      },
+    );
+    this.recovery = new Recovery(
+      {
+        window: this.window,
+        sender: this.sender,
+        clock,
+        ackTimeoutMs,
+        link: (signal) => this.liveLink(signal),
+        dropLink: () => this.dropLink(),
+      },
+      {
+        trouble: (error) => this.onTrouble(error),
+        idle: () => this.onStored(),
+        failed: (error) => this.fail(error),
+      },
+      this.stopping.signal,
+    );
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.link = await this.connect(AbortSignal.any([signal, this.stopping.signal]), 'BROKER_CONFIG');
+  }
+
+  async prepare(_topics: readonly string[], signal: AbortSignal): Promise<void> {
+    const { link } = this;
+    if (!link?.isAlive) throw new AppError('BROKER_UNREACHABLE', 'the connection to RabbitMQ was lost');
+    await this.takePlace(link, AbortSignal.any([signal, this.stopping.signal]));
+    this.prepared = true;
+    this.onStored();
+  }
+
+  publish(events: readonly OutgoingEvent[]): void {
+    if (this.stopping.signal.aborted) return;
+    const { sender } = this;
+    for (const event of events) {
+      this.window.push(event);
+      if (sender.isSending) sender.offer(event);
+    }
+    if (sender.isSending) sender.pump();
+    else if (!this.recovery.isRunning && !sender.isHalting) this.recover(undefined);
+  }
+
+  async checkHealth(): Promise<void> {
+    if (this.trouble !== undefined) throw this.trouble;
+    if (this.link === undefined) throw new AppError('BROKER_UNREACHABLE', 'not connected to RabbitMQ');
+    await this.link.ping(HEALTH_MS);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    const { clock } = this.parts;
+    const deadlineMs = clock.now() + graceMs;
+    this.stopping.abort();
+    if (!this.ended.signal.aborted) {
+      this.sender.pause();
+      const enough = new AbortController();
+      await Promise.race([this.sender.whenAnswered(), sleep(graceMs, enough.signal, clock)]);
+      enough.abort();
+    }
+    const { link } = this;
+    const orderly = this.sender.isIdle && link?.blockedReason === undefined;
+    this.end();
+    if (orderly) await link?.close(Math.max(0, Math.min(GOODBYE_MS, deadlineMs - clock.now())));
+    link?.destroy();
+  }
+
+  private recover(failure: SendFailure | undefined): void {
+    if (!this.stopping.signal.aborted) void this.recovery.run(failure);
+  }
+
+  /** A link whose exchange is there; `missing`: what it means when it is not and may not be declared. */
+  private async connect(signal: AbortSignal, missing: 'BROKER_CONFIG' | 'BROKER_REFUSED'): Promise<RabbitLink> {
+    const { pool, publisher } = this.parts;
+    const link = await pool.open(this.linkListener, signal);
+    await abortable(link, signal, () => ensureExchange(link, publisher, missing));
+    return link;
+  }
+
+  private takePlace(link: RabbitLink, signal: AbortSignal): Promise<void> {
+    const { placeName, clock } = this.parts;
+    return abortable(link, signal, () =>
+      takePlace(link, placeName, clock, signal, { waiting: (error) => this.onTrouble(error) }),
+    );
+  }
+
+  private async liveLink(signal: AbortSignal): Promise<RabbitLink> {
+    if (this.link?.isAlive) return this.link;
+    const link = await this.connect(signal, 'BROKER_REFUSED');
+    if (this.prepared) await this.takePlace(link, signal);
+    this.link = link;
+    this.parts.metrics.reconnect('broker');
+    this.parts.logger.info(`connected to RabbitMQ again: ${link.party.address}`, { server: link.party.address });
+    return link;
+  }
+
+  private dropLink(): void {
+    const { link } = this;
+    this.link = undefined;
+    this.sender.abandon();
+    link?.destroy();
+  }
+
+  private onLost(error: AppError, sizeLimitBytes: number | undefined): void {
+    this.link = undefined;
+    this.sender.abandon();
+    if (this.stopping.signal.aborted) return;
+    if (this.sender.learnLimit(sizeLimitBytes ?? Infinity) && sizeLimitBytes !== undefined) {
+      this.recover({ kind: 'tooLarge' });
+    } else if (!error.retriable && sizeLimitBytes === undefined) {
+      this.fail(error);
+    } else {
+      this.recover({ kind: 'lost', error });
+    }
+  }
+
+  private onBlocked(link: RabbitLink, reason: string | undefined): void {
+    const { address } = link.party;
+    if (reason === undefined) this.onStored();
+    else {
+      this.onTrouble(
+        new AppError('BROKER_REFUSED', `RabbitMQ ${address} has an alarm and takes no messages: ${reason}`, {
+          facts: { server: address, reason },
+          remedy: 'Free memory or disk space of the broker (rabbitmq-diagnostics alarms); publishing then goes on.',
+        }),
+      );
+    }
+    this.sender.blocked(reason !== undefined);
+  }
+
+  private onTrouble(error: AppError): void {
+    // One line per cause, not per attempt.
+    if (this.trouble?.message !== error.message) {
+      this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
+    }
+    this.trouble = error;
+    this.listener.brokerState(error);
+  }
+
+  private onStored(): void {
+    this.recovery.succeeded();
+    if (this.trouble === undefined) return;
+    this.trouble = undefined;
+    this.parts.logger.info('the broker takes events again');
+    this.listener.brokerState(undefined);
+  }
+
+  private fail(error: AppError): void {
+    if (this.ended.signal.aborted) return;
+    this.end();
+    this.listener.failed(error);
+  }
+
+  private end(): void {
+    this.stopping.abort();
+    this.ended.abort();
+    this.sender.abandon();
+    this.settle.report();
+  }
+}
+
+/** Does something with a link that is cut when the signal aborts meanwhile, or when it fails. */
+async function abortable(link: RabbitLink, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  const cut = () => link.destroy();
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
+    await work();
+    if (!link.isAlive) throw new AppError('BROKER_UNREACHABLE', 'the connection to RabbitMQ was lost');
+  } catch (error) {
+    cut();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', cut);
+  }
+}
