@@ -1,0 +1,101 @@
+import type { PublisherConfig } from '#lib/config';
+import type { OutgoingEvent } from '#lib/events';
+import type { Logger, Metrics } from '#lib/kernel';
+import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
+import type { RecordBatchWriter } from './codec/record-batch-writer.js';
+import type { SizeRefusal } from './send-failure.js';
+import type { KnownTopic } from './topic-book.js';
+
+/** More than a batch of one event has besides key and body, but for the names of schema and table. */
+const OVERHEAD_BYTES = 512;
+
+export interface OversizeParts {
+  readonly publisher: PublisherConfig;
+  readonly writer: RecordBatchWriter;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly deadLetterTopic: string;
+}
+
+/** What becomes of an event that is too large. */
+export type Treatment = { readonly kind: 'halt' | 'skip' } | { readonly kind: 'letter'; readonly event: OutgoingEvent };
+
+/** Messages that a topic can never take, and the policy for them. */
+export class Oversize {
+  /** Dead letters on their way, by seq of the event that they stand for. */
+  readonly letters = new Map<number, OutgoingEvent>();
+  /** Sizes of batches of a single event that the server refused, by its seq. */
+  private readonly refused = new Map<number, number>();
+  /** Events whose dead letter was refused too. */
+  private readonly hopeless = new Set<number>();
+  private readonly compresses: boolean;
+
+  constructor(private readonly parts: OversizeParts) {
+    this.compresses = parts.publisher.kafka.compression !== 'none';
+  }
+
+  /**
+   * Learns from a refusal, after the topic's limit was read anew.
+   * @param maxBytesBefore the limit that was known when the batch was sent
+   */
+  refusal({ seq, events, bytes }: SizeRefusal, topic: KnownTopic, maxBytesBefore: number): void {
+    const raised = topic.maxBatchBytes > maxBytesBefore && topic.maxBatchBytes >= bytes;
+    if (raised) return;
+    if (events > 1) {
+      topic.cutBytes = Math.min(topic.cutBytes, Math.floor(bytes / 2));
+      return;
+    }
+    this.refused.set(seq, bytes);
+    if (this.letters.has(seq)) this.hopeless.add(seq);
+  }
+
+  /** Every event before `seq` is settled. */
+  settledBefore(seq: number): void {
+    for (const bySeq of [this.letters, this.refused, this.hopeless]) {
+      if (bySeq.size === 0) continue;
+      for (const key of bySeq.keys()) if (key < seq) bySeq.delete(key);
+    }
+  }
+
+  /** What is too large about the event; undefined when the topic takes it, or has not been asked yet. */
+  poisonOf(event: OutgoingEvent, topic: KnownTopic): Poison | undefined {
+    const refusedBytes = this.refused.size === 0 ? undefined : this.refused.get(event.seq);
+    if (refusedBytes !== undefined) {
+      const limitBytes = Math.min(topic.maxBatchBytes, refusedBytes - 1);
+      return { event, sizeBytes: refusedBytes, limitBytes, limitName: limitOf(topic) };
+    }
+    // How small it gets is known only when it has been compressed.
+    if (this.compresses) return undefined;
+    const roughBytes = event.end - event.start + (event.keyEnd - event.keyStart) + OVERHEAD_BYTES;
+    if (roughBytes + 3 * (event.route.schema.length + event.route.table.length) <= topic.maxBatchBytes)
+      return undefined;
+    const sizeBytes = this.parts.writer.batchBytesOf(event);
+    if (sizeBytes <= topic.maxBatchBytes) return undefined;
+    return { event, sizeBytes, limitBytes: topic.maxBatchBytes, limitName: limitOf(topic) };
+  }
+
+  /** Applies `publisher.onPoison`; an event that is sent again is not counted and logged again. */
+  treat(poison: Poison): Treatment {
+    const { publisher, logger, metrics, deadLetterTopic } = this.parts;
+    const { event } = poison;
+    const known = this.letters.get(event.seq);
+    const keyBytes = event.keyEnd - event.keyStart;
+    if (this.hopeless.has(event.seq) || mustHalt(publisher.onPoison, poison, OVERHEAD_BYTES + keyBytes)) {
+      return { kind: 'halt' };
+    }
+    if (known !== undefined) return { kind: 'letter', event: known };
+    const error = poisonError(poison);
+    metrics.problem('publish');
+    if (publisher.onPoison === 'skip') {
+      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
+      return { kind: 'skip' };
+    }
+    logger.warn(`sent to ${deadLetterTopic} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
+    const body = deadLetterBody(poison);
+    const letter = { ...event, slab: body, start: 0, end: body.length };
+    this.letters.set(event.seq, letter);
+    return { kind: 'letter', event: letter };
+  }
+}
+
+const limitOf = (topic: KnownTopic) => `max.message.bytes of topic ${topic.name}`;

@@ -1,0 +1,173 @@
+import type { OutgoingEvent, Route } from '#lib/events';
+import { AppError, type Logger } from '#lib/kernel';
+import type { PublisherConfig } from '#lib/config';
+import { partitionOf } from './codec/murmur2.js';
+import type { KafkaClient, TopicLayout, TopicSettings } from './kafka-ports.js';
+import { PartitionLane } from './partition-lane.js';
+import { ensureTopics } from './topic-setup.js';
+import { weaknesses } from './weaknesses.js';
+
+/** The server's default of `max.message.bytes`, assumed where the settings may not be read. */
+const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
+
+/** A topic that can be published to. */
+export interface KnownTopic {
+  readonly name: string;
+  lanes: readonly PartitionLane[];
+  /** `max.message.bytes`: a larger batch is refused. Infinity where it may not be read. */
+  maxBatchBytes: number;
+  /** Batches of several events are cut to this. */
+  cutBytes: number;
+}
+
+/** The topics met so far, with their partitions and limits. */
+export class TopicBook {
+  private readonly topics = new Map<string, KnownTopic>();
+  private readonly wanted = new Set<string>();
+  private readonly weak = new Set<string>();
+  private route: Route | undefined;
+  private routeTopic: KnownTopic | undefined;
+  private saidUnreadable = false;
+
+  constructor(
+    private readonly publisher: PublisherConfig,
+    private readonly client: KafkaClient,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Whether a topic was asked for that is not known yet. */
+  get isWanting(): boolean {
+    return this.wanted.size > 0;
+  }
+
+  /** The topic of a route; undefined when it must be learned first, which it then is by the next `learn` or `refresh`. */
+  topicOf(route: Route): KnownTopic | undefined {
+    if (route === this.route) return this.routeTopic;
+    const topic = this.find(route.topic);
+    if (topic === undefined) return undefined;
+    this.route = route;
+    this.routeTopic = topic;
+    return topic;
+  }
+
+  /** As `topicOf`, by name. */
+  find(name: string): KnownTopic | undefined {
+    const topic = this.topics.get(name);
+    if (topic === undefined) this.wanted.add(name);
+    return topic;
+  }
+
+  laneOf(topic: KnownTopic, event: OutgoingEvent): PartitionLane {
+    const { lanes } = topic;
+    const partition = partitionOf(event.keySlab, event.keyStart, event.keyEnd, lanes.length);
+    return lanes[partition] as PartitionLane;
+  }
+
+  /** Every lane of every topic. */
+  *lanes(): Iterable<PartitionLane> {
+    for (const topic of this.topics.values()) yield* topic.lanes;
+  }
+
+  /**
+   * Makes topics known: those given and those asked for in vain before.
+   * @throws AppError naming all topics that do not exist, when they are not to be created
+   */
+  async learn(names: readonly string[], signal: AbortSignal): Promise<void> {
+    const unknown = [...new Set([...names, ...this.wanted])].filter((name) => !this.topics.has(name));
+    if (unknown.length > 0) {
+      const layouts = await ensureTopics(this.client, this.publisher, unknown, signal);
+      for (const layout of layouts) this.adopt(layout);
+      await this.readSettings(layouts);
+    }
+    this.wanted.clear();
+  }
+
+  /**
+   * Takes over what the cluster says now of all known topics. Only while nothing is on the wire: a topic's number of
+   * partitions may have changed, and with it every key's place.
+   * @throws AppError BROKER_REFUSED for a topic that is gone or a partition without a leader
+   */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const names = [...this.topics.keys()];
+    const layouts = await this.client.layout(names);
+    for (const name of names) {
+      const layout = layouts.get(name);
+      if (layout === undefined) {
+        throw new AppError('BROKER_REFUSED', `topic "${name}" does not exist any more`, {
+          facts: { topic: name },
+          remedy: 'Create it again, or restart wal-listener.',
+        });
+      }
+      this.adopt(layout);
+    }
+    await this.learn([], signal);
+  }
+
+  /** Whether a topic has more partitions than it had, as the cluster says now. */
+  async hasGrown(): Promise<boolean> {
+    const layouts = await this.client.layout([...this.topics.keys()]);
+    return [...layouts].some(([name, layout]) => layout?.leaders.length !== this.topics.get(name)?.lanes.length);
+  }
+
+  /** Reads the limits of all known topics anew. */
+  async refreshSettings(): Promise<void> {
+    const layouts = await this.client.layout([...this.topics.keys()]);
+    await this.readSettings([...layouts.values()].filter((layout) => layout !== undefined));
+  }
+
+  private adopt(layout: TopicLayout): void {
+    const leaderless = layout.leaders.findIndex((leader) => leader < 0);
+    if (leaderless >= 0 || layout.leaders.length === 0) {
+      throw new AppError('BROKER_REFUSED', `partition ${leaderless} of topic "${layout.name}" has no leader`, {
+        facts: { topic: layout.name },
+        remedy: 'Retried for ever; bring back the brokers that hold its replicas.',
+      });
+    }
+    const newLanes = () => layout.leaders.map((leader, partition) => new PartitionLane(layout.name, partition, leader));
+    const topic = this.topics.get(layout.name);
+    if (topic === undefined) {
+      const { name } = layout;
+      const limits = { maxBatchBytes: Number.POSITIVE_INFINITY, cutBytes: DEFAULT_MAX_MESSAGE_BYTES };
+      this.topics.set(name, { name, lanes: newLanes(), ...limits });
+    } else if (topic.lanes.length === layout.leaders.length) {
+      for (const lane of topic.lanes) lane.leader = layout.leaders[lane.partition] ?? -1;
+    } else {
+      this.logger.warn(
+        `topic "${layout.name}" has ${layout.leaders.length} partitions now instead of ${topic.lanes.length}: ` +
+          "keys move, and a key's newer events may lie in another partition than its older ones",
+        { topic: layout.name },
+      );
+      topic.lanes = newLanes();
+    }
+  }
+
+  private async readSettings(layouts: readonly TopicLayout[]): Promise<void> {
+    const settings = await this.client.topicSettings(layouts.map(({ name }) => name));
+    const unreadable = layouts.filter(({ name }) => !settings.has(name)).map(({ name }) => name);
+    if (unreadable.length > 0 && !this.saidUnreadable) {
+      this.saidUnreadable = true;
+      this.logger.warn(
+        `the settings of topic "${unreadable[0]}" may not be read: batches are cut to the default of ` +
+          `max.message.bytes, ${DEFAULT_MAX_MESSAGE_BYTES}, and the server judges larger messages; grant the user DescribeConfigs on the topics`,
+        { topics: unreadable.join(', ') },
+      );
+    }
+    for (const layout of layouts) {
+      const topic = this.topics.get(layout.name);
+      const known = settings.get(layout.name);
+      if (topic === undefined || known === undefined) continue;
+      if (topic.maxBatchBytes !== known.maxMessageBytes) topic.cutBytes = known.maxMessageBytes;
+      topic.maxBatchBytes = known.maxMessageBytes;
+      this.warn(known, layout);
+    }
+  }
+
+  /** Once per weakness: what holds for one topic mostly holds for all. */
+  private warn(settings: TopicSettings, layout: TopicLayout): void {
+    for (const { kind, message } of weaknesses(settings, layout)) {
+      if (this.weak.has(kind)) continue;
+      this.weak.add(kind);
+      this.logger.warn(`${message} (said of the first such topic only)`, { topic: layout.name });
+    }
+  }
+}
