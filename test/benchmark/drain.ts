@@ -1,4 +1,4 @@
-import { type Backlog, PUBLICATION } from './backlog.js';
+import { type Backlog, type Part, PUBLICATION } from './backlog.js';
 import type { Row, Table } from './report.js';
 import { summarise } from './statistics.js';
 
@@ -10,13 +10,22 @@ export interface DrainMeasurement {
   readonly cpuSeconds: number | undefined;
 }
 
+/** What one drain is given. */
+export interface DrainTask {
+  readonly slot: string;
+  /** How many rows wait in it. */
+  readonly rows: number;
+}
+
 /** Something that drains a slot. */
 export interface Contender {
   readonly name: string;
-  /** Another contender, beside the reference, that its rate is given in multiples of. */
+  /** A bare client of the same broker, beside the reference, that its rate is given in multiples of. */
   readonly comparedWith?: string;
-  /** Drains `slot` up to `backlog.endLsn`; throws when it fails or events are missing. */
-  drain(backlog: Backlog, slot: string): Promise<DrainMeasurement>;
+  /** `tail` for one that would take too long for the whole backlog; its rate is that of fewer rows. Default: whole. */
+  readonly part?: 'whole' | 'tail';
+  /** Drains the slot up to `backlog.endLsn`; throws when it fails or events are missing. */
+  drain(backlog: Backlog, task: DrainTask): Promise<DrainMeasurement>;
 }
 
 /** PostgreSQL's own client, the measure of all others: rates are also given in multiples of its own. */
@@ -46,12 +55,17 @@ export async function measureDrain(
 }
 
 async function drainCopy(backlog: Backlog, contender: Contender): Promise<DrainMeasurement> {
-  const slot = await backlog.copySlot();
+  const part = partOf(backlog, contender);
+  const slot = await backlog.copySlot(part);
   try {
-    return await contender.drain(backlog, slot);
+    return await contender.drain(backlog, { slot, rows: part.rows });
   } finally {
     await backlog.dropSlot(slot);
   }
+}
+
+function partOf(backlog: Backlog, { part = 'whole' }: Contender): Part {
+  return part === 'tail' ? backlog.tail : backlog.whole;
 }
 
 function toTable(
@@ -59,26 +73,33 @@ function toTable(
   contenders: readonly Contender[],
   measured: ReadonlyMap<string, readonly DrainMeasurement[]>,
 ): Table {
-  const { rows, kind, rowsPerTransaction } = backlog.size;
-  const rates = (results: readonly DrainMeasurement[]) => results.map(({ seconds }) => rows / seconds);
-  const lines = contenders.map(({ name, comparedWith }): Row => {
+  const { rows, tailRows, kind, rowsPerTransaction } = backlog.size;
+  const rates = new Map(
+    contenders.map((contender) => {
+      const results = measured.get(contender.name) ?? [];
+      return [contender.name, results.map(({ seconds }) => partOf(backlog, contender).rows / seconds)];
+    }),
+  );
+  const lines = contenders.map((contender): Row => {
+    const { name, comparedWith, part } = contender;
     const results = measured.get(name) ?? [];
-    const against = (other: string | undefined) => {
-      const others = other === undefined ? [] : (measured.get(other) ?? []);
-      const ratios = results.flatMap(({ seconds }, run) => {
+    const mine = rates.get(name) ?? [];
+    const against = (label: string, other: string | undefined) => {
+      const others = other === undefined ? [] : (rates.get(other) ?? []);
+      const ratios = mine.flatMap((rate, run) => {
         const reference = others[run];
-        return reference === undefined ? [] : [reference.seconds / seconds];
+        return reference === undefined ? [] : [rate / reference];
       });
-      return ratios.length === 0 ? {} : { [`× ${other ?? ''}`]: summarise(ratios) };
+      return ratios.length === 0 ? {} : { [`× ${label}`]: summarise(ratios) };
     };
     const cpu = results.flatMap(({ cpuSeconds }) => (cpuSeconds === undefined ? [] : [cpuSeconds]));
     const rss = results.flatMap(({ peakRssBytes }) => (peakRssBytes === undefined ? [] : [peakRssBytes / 2 ** 20]));
     return {
-      name,
+      name: part === 'tail' ? `${name} *` : name,
       cells: {
-        'rows/s': summarise(rates(results)),
-        ...against(REFERENCE),
-        ...against(comparedWith),
+        'rows/s': summarise(mine),
+        ...against(REFERENCE, REFERENCE),
+        ...against('bare loop', comparedWith),
         ...(cpu.length > 0 && { 'CPU s': summarise(cpu) }),
         ...(rss.length > 0 && { 'peak RSS MiB': summarise(rss) }),
       },
@@ -86,8 +107,9 @@ function toTable(
   });
   const spread =
     rowsPerTransaction === 1 ? 'one row a transaction' : `${String(rowsPerTransaction)} rows a transaction`;
+  const note = contenders.some(({ part }) => part === 'tail') ? `; * the last ${tailRows.toLocaleString('en')}` : '';
   return {
-    title: `drain ${kind}: ${rows.toLocaleString('en')} rows, ${spread}, publication ${PUBLICATION}, PostgreSQL ${backlog.serverVersion}`,
+    title: `drain ${kind}: ${rows.toLocaleString('en')} rows, ${spread}, publication ${PUBLICATION}, PostgreSQL ${backlog.serverVersion}${note}`,
     rows: lines,
   };
 }

@@ -8,14 +8,14 @@ import { drainVariables, timeDrain } from './service-drain.js';
 
 const written = new WeakMap<Backlog, string>();
 
-/** A file with the backlog's events as the program publishes them, one a line; written at the first call. */
+/** A file with the whole backlog's events as the program publishes them, one a line; written at the first call. */
 export async function eventFile(backlog: Backlog): Promise<string> {
   const existing = written.get(backlog);
   if (existing !== undefined) return existing;
   const dir = await tempDir();
   backlog.adopt(dir);
   const path = join(dir.path, 'events');
-  const slot = await backlog.copySlot();
+  const slot = await backlog.copySlot(backlog.whole);
   await writeEvents(backlog, slot, path);
   await backlog.dropSlot(slot);
   written.set(backlog, path);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Backlog, type BacklogKind, backlogSize } from './backlog.js';
-import { contenders } from './contenders.js';
+import { chooseContenders } from './contenders.js';
 import { benchDecodeEncode } from './decode-encode.js';
 import { measureDrain } from './drain.js';
 import { measureLatency } from './latency.js';
@@ -14,7 +14,13 @@ interface BenchOptions {
   readonly runs: number;
   /** A tenth of the size: to see that it works, and for a quick comparison. */
   readonly small: boolean;
+  /** Words in the names of the contenders of a drain; none = all. */
+  readonly only: readonly string[];
+  /** Backlogs of a drain. */
+  readonly kinds: readonly BacklogKind[];
 }
+
+const KINDS = ['batched', 'single'] as const satisfies readonly BacklogKind[];
 
 type Benchmark = (options: BenchOptions) => Promise<Table[]>;
 
@@ -22,9 +28,10 @@ const log = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** Every benchmark by the name it is asked for. */
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
-  async drain({ runs, small }) {
+  async drain({ runs, small, only, kinds }) {
+    const contenders = chooseContenders(only);
     const tables: Table[] = [];
-    for (const kind of ['batched', 'single'] satisfies BacklogKind[]) {
+    for (const kind of kinds) {
       log(`building the ${kind} backlog …`);
       await using backlog = await Backlog.build(backlogSize(kind, small));
       tables.push(await measureDrain(backlog, contenders, runs, log));
@@ -52,6 +59,8 @@ async function main(): Promise<void> {
     options: {
       runs: { type: 'string', default: '5' },
       small: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      kind: { type: 'string' },
       json: { type: 'string', default: 'reports/benchmark.json' },
     },
   });
@@ -62,17 +71,29 @@ async function main(): Promise<void> {
       throw new Error(`no benchmark ${name}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
     return benchmark;
   });
+  const options: BenchOptions = {
+    runs: Number(values.runs),
+    small: values.small,
+    only: values.only.flatMap((words) => words.split(',')),
+    kinds: values.kind === undefined ? KINDS : [kindNamed(values.kind)],
+  };
   const machine = describeMachine();
   process.stdout.write(`${describeConditions(machine)}\n`);
   const tables: Table[] = [];
   for (const benchmark of chosen) {
-    const found = await benchmark({ runs: Number(values.runs), small: values.small });
+    const found = await benchmark(options);
     for (const table of found) process.stdout.write(`\n${formatTable(table)}\n`);
     tables.push(...found);
   }
   const path = resolve(values.json);
   await writeReport(path, machine, tables);
   process.stdout.write(`\nevery figure: ${path}\n`);
+}
+
+function kindNamed(name: string): BacklogKind {
+  const kind = KINDS.find((known) => known === name);
+  if (kind === undefined) throw new Error(`no backlog ${name}; there are ${KINDS.join(', ')}`);
+  return kind;
 }
 
 // Through the exit handlers, which stop the servers and remove their data.

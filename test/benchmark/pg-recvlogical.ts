@@ -43,7 +43,7 @@ export async function drainWithPgRecvlogical(
 /** The reference of every drain. */
 export const pgRecvlogical: Contender = {
   name: REFERENCE,
-  async drain(backlog, slot) {
+  async drain(backlog, { slot }) {
     using usage = new ProcessUsage();
     const seconds = await drainWithPgRecvlogical(backlog.server, slot, PUBLICATION, backlog.endLsn, usage);
     return { seconds, peakRssBytes: usage.peakRssBytes, cpuSeconds: usage.cpuSeconds };

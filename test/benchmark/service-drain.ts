@@ -20,6 +20,7 @@ export interface ServiceOptions {
   readonly entry?: string;
   /** The contender, a bare client of the same broker, that the rate is compared with as well. */
   readonly comparedWith?: string;
+  readonly part?: Contender['part'];
 }
 
 /**
@@ -33,12 +34,13 @@ export interface ServiceOptions {
 export function serviceContender(
   name: string,
   open: () => Promise<DrainTarget>,
-  { entry, comparedWith }: ServiceOptions = {},
+  { entry, comparedWith, part }: ServiceOptions = {},
 ): Contender {
   return {
     name,
     ...(comparedWith !== undefined && { comparedWith }),
-    async drain(backlog, slot) {
+    ...(part !== undefined && { part }),
+    async drain(backlog, { slot, rows }) {
       await using target = await open();
       await using service = startService(
         { ...drainVariables(backlog, slot), ...target.env },
@@ -48,8 +50,8 @@ export function serviceContender(
       const { seconds, cpuSecondsBefore } = await timeDrain(backlog, slot, service, usage);
       usage.read(service.pid);
       const stored = await target.count();
-      if (stored !== undefined && stored !== backlog.size.rows) {
-        throw new Error(`${name}: ${String(stored)} events of ${String(backlog.size.rows)}`);
+      if (stored !== undefined && stored !== rows) {
+        throw new Error(`${name}: ${String(stored)} events of ${String(rows)}`);
       }
       await service.terminate();
       const { peakRssBytes, cpuSeconds = 0 } = usage;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { natsServerProgram } from '../support/nats-server.js';
 import { installedBinDir } from '../support/postgres.js';
+import { rabbitmqScripts } from '../support/rabbitmq-programs.js';
 import { repositoryRoot } from '../support/service.js';
 
 /** Versions of the programs and clients that are measured with; PostgreSQL's own stands with each table. */
@@ -11,7 +12,11 @@ export function describeVersions(): Readonly<Record<string, string>> {
   return {
     pg_recvlogical: binDir === undefined ? 'not installed' : printedVersion(join(binDir, 'pg_recvlogical')),
     'nats-server': printedVersion(natsServerProgram()),
+    RabbitMQ: /\d+(?:\.\d+)+/.exec(rabbitmqScripts() ?? '')?.[0] ?? 'not installed',
     'nats (client)': packageVersion('nats'),
+    kafkajs: packageVersion('kafkajs'),
+    amqplib: packageVersion('amqplib'),
+    '@google-cloud/pubsub': packageVersion('@google-cloud/pubsub'),
     'pg (client)': packageVersion('pg'),
   };
 }

@@ -8,7 +8,7 @@ import { Scenario } from './support/scenario.js';
 const VERSION = 18;
 const ACK_TIMEOUT_MS = 2000;
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('from PostgreSQL to Google Pub/Sub'), () => {
+describe.skipIf(!pubsubAvailable)(`${pubsubSuite('from PostgreSQL to Google Pub/Sub')}`, () => {
   const given = { version: VERSION, startBroker: PubsubBroker.start } as const;
   arrivesComplete(given, 60_000);
   survivesOwnKills(given, 10);
