@@ -11,6 +11,9 @@ export interface ReceivedMessage {
 /** What a consumer may expect about repeats. */
 export type Repeats = 'none' | 'suffixes';
 
+/** Whether the broker keeps one order for a key across all topics, or one in each. */
+export type OrderedWithin = 'everything' | 'topic';
+
 /**
  * Compares what a consumer found with what was published: every event is there, with its own body, and per ordering key
  * each step forward goes to the very next event (a repeat may jump back, but then nothing is left out and the newest
@@ -20,10 +23,12 @@ export function deliveryFaults(
   published: readonly OutgoingEvent[],
   received: readonly ReceivedMessage[],
   repeats: Repeats = 'suffixes',
+  within: OrderedWithin = 'everything',
 ): readonly string[] {
   const faults: string[] = [];
   const byId = new Map(published.map((event) => [eventId(event), event]));
-  const places = placesByKey(published);
+  const keyOf = within === 'topic' ? keyInTopic : keyAlone;
+  const places = placesByKey(published, keyOf);
   const lastPlace = new Map<string, number>();
   const seen = new Set<string>();
   for (const message of received) {
@@ -45,14 +50,16 @@ export function deliveryFaults(
     lastPlace.set(key, place);
   }
   for (const event of published) if (!seen.has(eventId(event))) faults.push(`${eventId(event)} is missing`);
-  for (const [key, count] of countByKey(published)) {
+  for (const [key, count] of countByKey(published, keyOf)) {
     const last = lastPlace.get(key);
     if (last !== undefined && last !== count - 1) faults.push(`key ${key}: event ${last} of ${count} stands last`);
   }
   return faults.slice(0, 10);
 }
 
-function placesByKey(published: readonly OutgoingEvent[]): ReadonlyMap<string, number> {
+type KeyOf = (event: OutgoingEvent) => string;
+
+function placesByKey(published: readonly OutgoingEvent[], keyOf: KeyOf): ReadonlyMap<string, number> {
   const next = new Map<string, number>();
   const places = new Map<string, number>();
   for (const event of published) {
@@ -64,12 +71,16 @@ function placesByKey(published: readonly OutgoingEvent[]): ReadonlyMap<string, n
   return places;
 }
 
-function countByKey(published: readonly OutgoingEvent[]): ReadonlyMap<string, number> {
+function countByKey(published: readonly OutgoingEvent[], keyOf: KeyOf): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const event of published) counts.set(keyOf(event), (counts.get(keyOf(event)) ?? 0) + 1);
   return counts;
 }
 
-function keyOf(event: OutgoingEvent): string {
+function keyAlone(event: OutgoingEvent): string {
   return event.keySlab.toString('utf8', event.keyStart, event.keyEnd);
+}
+
+function keyInTopic(event: OutgoingEvent): string {
+  return `${keyAlone(event)} of ${event.route.topic}`;
 }

@@ -46,7 +46,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     await allSettled(attempt);
     await attempt.publisher.close(1000);
     const received = await broker.received();
-    expect(deliveryFaults(attempt.sent, received, 'none')).toEqual([]);
+    expect(deliveryFaults(attempt.sent, received, 'none', broker.orderedWithin)).toEqual([]);
     expect(received.every((message) => message.id !== undefined)).toBe(true);
     expect(attempt.listener.errors).toEqual([]);
   });
@@ -64,7 +64,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     broker.network.resume();
     await allSettled(attempt);
     await attempt.publisher.close(1000);
-    expect(deliveryFaults(attempt.sent, await broker.received())).toEqual([]);
+    expect(deliveryFaults(attempt.sent, await broker.received(), 'suffixes', broker.orderedWithin)).toEqual([]);
   });
 
   it('goes on in order when the connection is cut again and again', async () => {
@@ -78,7 +78,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     }
     await allSettled(attempt);
     await attempt.publisher.close(1000);
-    expect(deliveryFaults(attempt.sent, await broker.received())).toEqual([]);
+    expect(deliveryFaults(attempt.sent, await broker.received(), 'suffixes', broker.orderedWithin)).toEqual([]);
     expect(broker.network.accepted).toBeGreaterThan(1);
   });
 
@@ -97,7 +97,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     await allSettled(attempt, 60_000);
     expect(attempt.listener.isUp).toBe(true);
     await attempt.publisher.close(1000);
-    expect(deliveryFaults(attempt.sent, await broker.received())).toEqual([]);
+    expect(deliveryFaults(attempt.sent, await broker.received(), 'suffixes', broker.orderedWithin)).toEqual([]);
   });
 
   it('stores nothing after close, and everything it settled', async () => {
@@ -132,7 +132,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     second.publish(again);
     await allSettled(second);
     await second.publisher.close(1000);
-    expect(deliveryFaults(first.sent, await broker.received())).toEqual([]);
+    expect(deliveryFaults(first.sent, await broker.received(), 'suffixes', broker.orderedWithin)).toEqual([]);
   });
 
   it('needs nothing of an event once it is settled', async () => {
@@ -159,7 +159,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     }
     await allSettled(attempt);
     await attempt.publisher.close(1000);
-    expect(deliveryFaults(pristine, await broker.received())).toEqual([]);
+    expect(deliveryFaults(pristine, await broker.received(), 'suffixes', broker.orderedWithin)).toEqual([]);
     expect(attempt.listener.errors).toEqual([]);
   });
 
@@ -207,6 +207,6 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     attempt.publish(maker.batch(names.length, (i) => ({ topic: driver.topicName(names[i] ?? '') })));
     await allSettled(attempt);
     await attempt.publisher.close(1000);
-    expect(deliveryFaults(attempt.sent, await broker.received(), 'none')).toEqual([]);
+    expect(deliveryFaults(attempt.sent, await broker.received(), 'none', broker.orderedWithin)).toEqual([]);
   });
 }

@@ -3,7 +3,7 @@ import type { AppConfig, PublisherConfig } from '#lib/config';
 import { type LogFields, type Metrics, noMetrics } from '#lib/kernel';
 import { createPublisherDriver } from '../create-publisher.js';
 import type { Publisher, PublisherDriver } from '../publisher.js';
-import type { ReceivedMessage } from './delivery-check.js';
+import type { OrderedWithin, ReceivedMessage } from './delivery-check.js';
 import { RecordingListener } from './recording-listener.js';
 
 /** What stands between publisher and broker, and can fail; see test/support/tcp-proxy.ts. */
@@ -22,6 +22,8 @@ export interface BrokerHarness extends AsyncDisposable {
   /** The configuration of a publisher that goes through the network. */
   config(publisher?: Partial<PublisherConfig>, ackTimeoutMs?: number): AppConfig;
   readonly network: FaultyNetwork;
+  /** Default: everything. */
+  readonly orderedWithin?: OrderedWithin;
   /** All messages that the broker holds, in its order; events only, without dead letters unless asked for. */
   received(topic?: string): Promise<readonly ReceivedMessage[]>;
   /** Ends the broker at once. */
