@@ -22,7 +22,7 @@ export async function createPublisherDriver(config: AppConfig, deps: PublisherDe
     case 'nats':
       return (await import('./nats/nats.driver.js')).createNatsDriver(config, deps);
     case 'kafka':
-      return notYetAvailable(type);
+      return (await import('./kafka/kafka.driver.js')).createKafkaDriver(config, deps);
     case 'rabbitmq':
       return (await import('./rabbitmq/rabbitmq.driver.js')).createRabbitmqDriver(config, deps);
     case 'google_pubsub':

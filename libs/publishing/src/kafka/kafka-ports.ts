@@ -72,6 +72,8 @@ export interface KafkaClient {
   connect(signal: AbortSignal): Promise<void>;
   /** Asks the cluster, over the control connection, for the topics' partitions. undefined = the topic does not exist. */
   layout(topics: readonly string[]): Promise<ReadonlyMap<string, TopicLayout | undefined>>;
+  /** All topics that the user may see. */
+  topicNames(): Promise<readonly string[]>;
   /**
    * A producer id from the broker. With a transactional id the same producer id comes each time with a higher epoch, and
    * a partition that has seen the higher epoch refuses every batch of a lower one (INVALID_PRODUCER_EPOCH).

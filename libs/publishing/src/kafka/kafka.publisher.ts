@@ -185,6 +185,11 @@ export class KafkaPublisher implements Publisher {
 
   private async learnWanted(): Promise<void> {
     this.learning = true;
+    // All that are in the window at once, not one after the other.
+    for (let seq = this.placement.end; seq < this.window.end; seq++) {
+      const event = this.window.at(seq);
+      if (event !== undefined) this.topics.topicOf(event.route);
+    }
     try {
       await this.topics.learn([], this.stopping.signal);
       this.learning = false;

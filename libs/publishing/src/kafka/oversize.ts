@@ -18,7 +18,8 @@ export interface OversizeParts {
 }
 
 /** What becomes of an event that is too large. */
-export type Treatment = { readonly kind: 'halt' | 'skip' } | { readonly kind: 'letter'; readonly event: OutgoingEvent };
+export type Treatment =
+  { readonly kind: 'halt' } | { readonly kind: 'skip' } | { readonly kind: 'letter'; readonly event: OutgoingEvent };
 
 /** Messages that a topic can never take, and the policy for them. */
 export class Oversize {

@@ -1,7 +1,9 @@
 import { AppError, type Clock, type Logger, sleep, toAppError } from '#lib/kernel';
 import type { KafkaClient, ProducerIdentity } from './kafka-ports.js';
+import { KAFKA_ERROR } from './protocol-errors.js';
 
 const MAX_EPOCH = 0x7fff;
+const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53;
 /** How long the coordinator of transactional ids may be missing before the cluster counts as having none. */
 const COORDINATOR_DEADLINE_MS = 15_000;
 const COORDINATOR_PAUSE_MS = 500;
@@ -61,8 +63,8 @@ export class ProducerFence {
         return identity;
       } catch (thrown) {
         const error = toAppError(thrown);
-        const isForbidden = error.facts.kafkaError === 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED';
-        const isMissing = COORDINATOR_MISSING.has(String(error.facts.kafkaError));
+        const isForbidden = error.facts.kafkaErrorCode === TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        const isMissing = error.facts.kafkaErrorCode === KAFKA_ERROR.coordinatorNotAvailable;
         if (memory.named || signal.aborted || !(isForbidden || isMissing)) throw error;
         if (isForbidden || clock.now() > deadline) return this.fallBack(error, signal);
       }
@@ -97,5 +99,3 @@ export class ProducerFence {
     return identity;
   }
 }
-
-const COORDINATOR_MISSING = new Set(['COORDINATOR_NOT_AVAILABLE', 'GROUP_COORDINATOR_NOT_AVAILABLE']);

@@ -2,7 +2,7 @@ import type { OutgoingEvent } from '#lib/events';
 import type { Clock } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { BatchMemory } from './codec/batch-memory.js';
-import { compressBatch } from './codec/compress-batch.js';
+import { compressBatch } from './compress-stub.js';
 import { type Compression, stampBatch } from './codec/record-batch-header.js';
 import type { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { PartitionBatch, ProducerIdentity } from './kafka-ports.js';

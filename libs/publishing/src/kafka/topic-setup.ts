@@ -27,7 +27,9 @@ export async function ensureTopics(
     if (missing.length > 0 && autoCreateTopics && !created) {
       await client.createTopics(missing.map((name) => ({ name, partitions, replicationFactor })));
       created = true;
-    } else if (ask >= ASKS) {
+      continue;
+    }
+    if (ask >= ASKS) {
       if (!created) throw missingTopics(missing, publisher);
       throw new AppError('BROKER_REFUSED', `topic "${missing[0] ?? names[0]}" was created and has no leader yet`);
     }
@@ -37,7 +39,8 @@ export async function ensureTopics(
 
 const hasLeaders = ({ leaders }: TopicLayout) => leaders.length > 0 && leaders.every((leader) => leader >= 0);
 
-function missingTopics(names: readonly string[], publisher: PublisherConfig): AppError {
+/** The error that names them, and the commands that create them. */
+export function missingTopics(names: readonly string[], publisher: PublisherConfig): AppError {
   const { partitions, replicationFactor } = publisher.kafka;
   const options =
     (partitions === undefined ? '' : ` --partitions ${partitions}`) +

@@ -23,6 +23,14 @@ export function askMetadata(session: BrokerSession, topics: readonly string[]): 
   return session.ask('Metadata', options, REQUEST_TIMEOUT_MS, topics.length === 0 ? NO_TOPICS : undefined);
 }
 
+/** Names of all topics that the user may see. */
+export async function askTopicNames(session: BrokerSession): Promise<readonly string[]> {
+  // kafkajs writes an empty list as null, which means all.
+  const options = { topics: [], allowAutoTopicCreation: false } as const;
+  const { topicMetadata } = await session.ask('Metadata', options, REQUEST_TIMEOUT_MS);
+  return topicMetadata.map(({ topic }) => topic);
+}
+
 /** @throws AppError BROKER_AUTH and others, naming the topic that may not be seen */
 export function layoutsOf(metadata: Metadata): ReadonlyMap<string, TopicLayout | undefined> {
   const layouts = new Map<string, TopicLayout | undefined>();

@@ -13,6 +13,7 @@ import type {
 import type { BrokerSession } from './broker-session.js';
 import {
   askMetadata,
+  askTopicNames,
   createMissingTopics,
   describeTopics,
   findCoordinator,
@@ -77,6 +78,10 @@ class ClusterClient implements KafkaClient {
 
   async layout(topics: readonly string[]): Promise<ReadonlyMap<string, TopicLayout | undefined>> {
     return layoutsOf(await this.metadata(topics, this.closing.signal));
+  }
+
+  async topicNames(): Promise<readonly string[]> {
+    return askTopicNames(await this.control.session(this.closing.signal));
   }
 
   async producerIdentity(transactionalId: string | undefined): Promise<ProducerIdentity> {

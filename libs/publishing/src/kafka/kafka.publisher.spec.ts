@@ -1,0 +1,320 @@
+import { describe, expect, it } from 'vitest';
+import { eventId } from '#lib/events';
+import type { PublisherConfig } from '#lib/config';
+import { AppError, noMetrics, silentLogger, systemClock } from '#lib/kernel';
+import { EventMaker } from '../testing/outgoing-events.js';
+import { publisherTestConfig } from '../testing/publisher-config.js';
+import { RecordingListener } from '../testing/recording-listener.js';
+import type { BatchOutcome, KafkaClient, PartitionBatch, ProducerIdentity } from './kafka-ports.js';
+import { KafkaPublisher } from './kafka.publisher.js';
+import type { FenceMemory } from './producer-fence.js';
+import { KAFKA_ERROR } from './protocol-errors.js';
+
+const NOT_ENOUGH_REPLICAS = 19;
+
+/** What a batch says of itself. https://kafka.apache.org/documentation/#recordbatch */
+function headOf(records: Buffer) {
+  return {
+    producerId: records.readBigInt64BE(43),
+    epoch: records.readInt16BE(51),
+    sequence: records.readInt32BE(53),
+    count: records.readInt32BE(57),
+    ids: [...records.toString('latin1').matchAll(/\{"id":"([^"]{36})"/g)].map((match) => match[1] ?? ''),
+  };
+}
+
+interface Request {
+  readonly nodeId: number;
+  readonly batches: readonly (PartitionBatch & ReturnType<typeof headOf>)[];
+  /** Answers with these error codes, in the order of the batches; default 0. */
+  answer(...errorCodes: number[]): void;
+  lose(): void;
+}
+
+/** A cluster of two nodes whose answers the test gives. Every topic has four partitions. */
+class ScriptedClient implements KafkaClient {
+  readonly requests: Request[] = [];
+  identities = 0;
+  maxMessageBytes = 100_000;
+  named = true;
+  private arrived: () => void = () => undefined;
+
+  connect = () => Promise.resolve();
+  ping = () => Promise.resolve();
+  topicNames = () => Promise.resolve([]);
+  createTopics = () => Promise.resolve();
+  close = () => undefined;
+
+  layout(topics: readonly string[]) {
+    const layout = (name: string) => ({ name, leaders: [1, 2, 1, 2], replicas: [3, 3, 3, 3] });
+    return Promise.resolve(new Map(topics.map((name) => [name, layout(name)])));
+  }
+
+  topicSettings(topics: readonly string[]) {
+    const settings = {
+      maxMessageBytes: this.maxMessageBytes,
+      minInsyncReplicas: 2,
+      cleanupPolicy: 'delete',
+      timestampType: 'CreateTime',
+      uncleanLeaderElection: false,
+    };
+    return Promise.resolve(new Map(topics.map((name) => [name, settings])));
+  }
+
+  producerIdentity(transactionalId: string | undefined): Promise<ProducerIdentity> {
+    if (transactionalId !== undefined && !this.named) {
+      return Promise.reject(new AppError('BROKER_AUTH', 'not allowed', { facts: { kafkaErrorCode: 53 } }));
+    }
+    this.identities += 1;
+    return Promise.resolve({ id: 7n, epoch: this.identities });
+  }
+
+  produce(nodeId: number, batches: readonly PartitionBatch[]): Promise<readonly BatchOutcome[]> {
+    return new Promise((resolve, reject) => {
+      this.requests.push({
+        nodeId,
+        // The memory serves again after the answer.
+        batches: batches.map((batch) => ({ ...batch, ...headOf(batch.records) })),
+        answer: (...errorCodes) => {
+          resolve(
+            batches.map(({ topic, partition }, i) => ({
+              topic,
+              partition,
+              errorCode: errorCodes[i] ?? 0,
+              baseOffset: 0n,
+            })),
+          );
+        },
+        lose: () => reject(new AppError('BROKER_UNREACHABLE', 'the connection is lost')),
+      });
+      this.arrived();
+    });
+  }
+
+  /** The request at this place, once it has come. */
+  async request(index: number): Promise<Request> {
+    for (;;) {
+      const request = this.requests[index];
+      if (request !== undefined) return request;
+      await new Promise<void>((resolve) => (this.arrived = resolve));
+    }
+  }
+}
+
+async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeoutMs?: number; named?: boolean } = {}) {
+  const { publisher } = publisherTestConfig({ type: 'kafka', ...options.publisher });
+  const client = new ScriptedClient();
+  client.named = options.named ?? true;
+  const listener = new RecordingListener();
+  const memory: FenceMemory = { named: false, plain: undefined };
+  const lines: string[] = [];
+  const logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
+  const parts = { publisher, ackTimeoutMs: options.ackTimeoutMs ?? 5000, client, transactionalId: 'slot', memory };
+  const started = () => new KafkaPublisher({ ...parts, logger, metrics: noMetrics, clock: systemClock }, listener);
+  const kafka = started();
+  const { signal } = new AbortController();
+  await kafka.open(signal);
+  await kafka.prepare(['app.public_items'], signal);
+  return { client, listener, kafka, memory, lines, maker: new EventMaker('app'), started };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('KafkaPublisher: what is on the wire', () => {
+  it('sends a lone event at once, and gathers small ones while a request is out', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish([maker.next({ key: 'k' })]);
+    expect(client.requests).toHaveLength(1);
+    for (let i = 0; i < 10; i++) kafka.publish([maker.next({ key: 'k' })]);
+    expect(client.requests).toHaveLength(1);
+    client.requests[0]?.answer();
+    const second = await client.request(1);
+    expect(second.batches.map(({ count, sequence, epoch }) => ({ count, sequence, epoch }))).toEqual([
+      { count: 10, sequence: 1, epoch: 1 },
+    ]);
+    expect(listener.seqs.size).toBe(1);
+    await kafka.close(0);
+  });
+
+  it('keeps a second batch back until the partition has stored one, then has several out', async () => {
+    const { client, kafka, maker } = await setUp();
+    const large = { key: 'k', fillBytes: 90_000 };
+    kafka.publish(maker.batch(12, () => large));
+    expect(client.requests).toHaveLength(1);
+    client.requests[0]?.answer();
+    await client.request(3);
+    await turn();
+    expect(client.requests).toHaveLength(4);
+    expect(client.requests.map(({ batches }) => batches[0]?.sequence)).toEqual([0, 1, 2, 3]);
+    await kafka.close(0);
+  });
+
+  it('holds back what is behind a barrier, and the barrier until all before it is settled', async () => {
+    const { client, kafka, maker } = await setUp();
+    kafka.publish(maker.batch(3, (i) => ({ key: `k${i}`, barrier: i === 1 })));
+    const sizes = () => client.requests.map(({ batches }) => batches.map(({ ids }) => ids.length));
+    expect(sizes()).toEqual([[1]]);
+    client.requests[0]?.answer();
+    (await client.request(1)).answer();
+    (await client.request(2)).answer();
+    expect(sizes()).toEqual([[1], [1], [1]]);
+    await kafka.close(0);
+  });
+});
+
+describe('KafkaPublisher: after a failure', () => {
+  /** One event is settled, six more go out one by one, three at a time. */
+  async function threeOut() {
+    const all = await setUp();
+    const { client, kafka, maker, listener } = all;
+    kafka.publish([maker.next({ key: 'k' })]);
+    (await client.request(0)).answer();
+    await listener.untilSettled(1);
+    const events = maker.batch(6, () => ({ key: 'k', fillBytes: 60_000 }));
+    kafka.publish(events);
+    expect(client.requests).toHaveLength(4);
+    return { ...all, events };
+  }
+
+  it('sends everything from the refused batch on again, in order, under a raised epoch', async () => {
+    const { client, kafka, listener, events } = await threeOut();
+    client.requests[1]?.answer(NOT_ENOUGH_REPLICAS);
+    // The broker took the one behind it all the same: were it settled, the refused one would stand last.
+    client.requests[2]?.answer(0);
+    client.requests[3]?.answer(KAFKA_ERROR.outOfOrderSequenceNumber);
+    const sent: string[] = [];
+    for (let i = 4; i < 10; i++) {
+      const { batches } = await client.request(i);
+      expect(batches[0]).toMatchObject({ producerId: 7n, epoch: 2, sequence: i - 4 });
+      if (i === 4) expect(listener.seqs.size).toBe(1);
+      sent.push(...(batches[0]?.ids ?? []));
+      client.requests[i]?.answer();
+    }
+    await listener.untilSettled(7);
+    expect(sent).toEqual(events.map(eventId));
+    expect(listener.states.map((state) => state?.code)).toEqual(['BROKER_REFUSED', undefined]);
+    await kafka.close(0);
+  });
+
+  it('settles nothing of what was sent when the connection is lost, and asks for a new identity first', async () => {
+    const { client, kafka, listener } = await threeOut();
+    for (const request of client.requests.slice(1)) request.lose();
+    const again = await client.request(4);
+    expect(client.identities).toBe(2);
+    expect(again.batches[0]).toMatchObject({ epoch: 2, sequence: 0 });
+    expect(listener.seqs.size).toBe(1);
+    expect(listener.states.at(-1)?.code).toBe('BROKER_UNREACHABLE');
+    await kafka.close(0);
+  });
+
+  it('waits for every answer before it begins anew', async () => {
+    const { client, kafka } = await threeOut();
+    client.requests[1]?.answer(NOT_ENOUGH_REPLICAS);
+    client.requests[2]?.answer(KAFKA_ERROR.outOfOrderSequenceNumber);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(client.identities).toBe(1);
+    client.requests[3]?.lose();
+    await client.request(4);
+    expect(client.identities).toBe(2);
+    await kafka.close(0);
+  });
+
+  it('counts a duplicate as stored', async () => {
+    const { client, kafka, listener } = await threeOut();
+    client.requests[1]?.answer(KAFKA_ERROR.duplicateSequenceNumber);
+    await listener.untilSettled(2);
+    expect(listener.states).toEqual([]);
+    await kafka.close(0);
+  });
+
+  it('gives the attempt up when another process has raised the epoch', async () => {
+    const { client, listener } = await threeOut();
+    client.requests[1]?.answer(KAFKA_ERROR.invalidProducerEpoch);
+    expect(await listener.untilFailed()).toMatchObject({ code: 'BROKER_OTHER_WRITER', retriable: true });
+    expect(client.identities).toBe(1);
+  });
+
+  it('names the topic and the ACL that is missing', async () => {
+    const { client, listener } = await threeOut();
+    client.requests[1]?.answer(KAFKA_ERROR.topicAuthorizationFailed);
+    const error = await listener.untilFailed();
+    expect(error).toMatchObject({ code: 'BROKER_AUTH', retriable: false });
+    expect(error.message).toContain('app.public_items');
+    expect(error.remedy).toContain('kafka-acls.sh');
+  });
+});
+
+describe('KafkaPublisher: sizes', () => {
+  it('cuts batches to what the topic takes, and to half when the server refuses one all the same', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    const events = maker.batch(10, () => ({ key: 'k', fillBytes: 10_000 }));
+    kafka.publish(events);
+    const first = await client.request(0);
+    expect(first.batches[0]?.count).toBe(9);
+    first.answer(KAFKA_ERROR.messageTooLarge);
+    const second = await client.request(1);
+    expect(second.batches[0]).toMatchObject({ count: 4, sequence: 0, epoch: 2 });
+    second.answer();
+    await listener.untilSettled(4);
+    expect(listener.states).toEqual([]);
+    await kafka.close(0);
+  });
+
+  it('halts at a message that is larger than the limit once all before it is settled', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish(maker.batch(3, (i) => ({ key: `k${i}`, fillBytes: i === 1 ? 120_000 : 0 })));
+    (await client.request(0)).answer();
+    expect(await listener.untilFailed()).toMatchObject({ code: 'POISON', retriable: false });
+    expect([...listener.seqs]).toEqual([1]);
+    expect(client.requests).toHaveLength(1);
+    await kafka.close(0);
+  });
+
+  it('passes over it or sends a dead letter in its place, in order', async () => {
+    for (const onPoison of ['skip', 'deadLetter'] as const) {
+      const { client, kafka, maker, listener, lines } = await setUp({ publisher: { onPoison } });
+      kafka.publish(maker.batch(3, (i) => ({ key: 'k', fillBytes: i === 1 ? 120_000 : 0 })));
+      for (let i = 0; listener.seqs.size < 3; i++) {
+        (await client.request(i)).answer();
+        await turn();
+      }
+      const topics = client.requests.flatMap(({ batches }) => batches.map(({ topic }) => topic));
+      expect(topics.includes('app.dead_letter')).toBe(onPoison === 'deadLetter');
+      expect(lines.filter((line) => line.includes('too large'))).toHaveLength(1);
+      await kafka.close(0);
+    }
+  });
+
+  it('poisons a single message that the server refuses though its known limit is larger', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish([maker.next({ key: 'k', fillBytes: 1000 })]);
+    (await client.request(0)).answer(KAFKA_ERROR.messageTooLarge);
+    expect(await listener.untilFailed()).toMatchObject({ code: 'POISON' });
+  });
+});
+
+describe('KafkaPublisher: the fence', () => {
+  it('goes on without a name where the cluster gives none: waits once, then raises the epoch itself', async () => {
+    const begin = performance.now();
+    const { client, kafka, maker, memory, lines } = await setUp({ named: false, ackTimeoutMs: 200 });
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(199);
+    expect(lines.filter((line) => line.includes('transactional id'))).toHaveLength(1);
+    kafka.publish([maker.next()]);
+    const first = await client.request(0);
+    first.lose();
+    const second = await client.request(1);
+    expect([first, second].map(({ batches }) => batches[0]?.epoch)).toEqual([1, 2]);
+    expect(client.identities).toBe(1);
+    expect(memory.plain).toEqual({ id: 7n, epoch: 2 });
+    await kafka.close(0);
+  });
+
+  it('does not do with less once the cluster gave a name', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish([maker.next()]);
+    client.named = false;
+    (await client.request(0)).lose();
+    expect(await listener.untilFailed()).toMatchObject({ code: 'BROKER_AUTH' });
+    await kafka.close(0);
+  });
+});

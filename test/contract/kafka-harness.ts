@@ -1,0 +1,86 @@
+import { afterAll } from 'vitest';
+import type { PublisherConfig } from '#lib/config';
+import type { OrderedWithin, ReceivedMessage } from '../../libs/publishing/src/testing/delivery-check.js';
+import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
+import type { BrokerHarness } from '../../libs/publishing/src/testing/publisher-harness.js';
+import { KafkaServer, type KafkaServerOptions, startKafka } from '../support/kafka-server.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** A server that the tests of one file share, reached through a proxy; started with the first of them. */
+export function sharedKafka(options: KafkaServerOptions = {}): () => Promise<KafkaServer> {
+  let starting: Promise<KafkaServer> | undefined;
+  afterAll(async () => (await starting)?.[Symbol.asyncDispose]());
+  return () => (starting ??= startKafka({ proxied: 'PLAINTEXT', ...options }));
+}
+
+const PARTITIONS = 4;
+
+/** A Kafka behind a proxy, whose topics `app.*` are gone with the test. */
+export class KafkaHarness implements BrokerHarness {
+  readonly orderedWithin: OrderedWithin = 'topic';
+  private running = true;
+
+  private constructor(
+    readonly server: KafkaServer,
+    private readonly publisher: Partial<PublisherConfig>,
+  ) {}
+
+  /** With empty topics for the events of the suite; any other is created when it is met. */
+  static async start(server: KafkaServer, publisher: Partial<PublisherConfig> = {}): Promise<KafkaHarness> {
+    for (const topic of ['app.public_items', 'app.public_orders']) await server.createTopic(topic, PARTITIONS);
+    return new KafkaHarness(server, publisher);
+  }
+
+  get network() {
+    return this.server.proxy;
+  }
+
+  config(publisher: Partial<PublisherConfig> = {}, ackTimeoutMs?: number) {
+    const { kafka } = publisherTestConfig({ type: 'kafka' }).publisher;
+    const own = {
+      type: 'kafka' as const,
+      addresses: [this.network.address],
+      kafka: { ...kafka, autoCreateTopics: true, partitions: PARTITIONS },
+    };
+    return publisherTestConfig({ ...own, ...this.publisher, ...publisher }, ackTimeoutMs);
+  }
+
+  /** What the topics `app.*` hold (or the one named), each partition in its order. */
+  async received(only?: string): Promise<readonly ReceivedMessage[]> {
+    const topics = only === undefined ? await this.topics() : [only];
+    const received: ReceivedMessage[] = [];
+    for (const topic of topics.filter((name) => only !== undefined || !name.endsWith('.dead_letter'))) {
+      for (const record of await this.server.records(topic)) {
+        const id = /(?:^|,)id=([^,]*)/.exec(record.headers)?.[1];
+        received.push({ topic, id, body: record.value?.toString() ?? '' });
+      }
+    }
+    return received;
+  }
+
+  async kill(): Promise<void> {
+    this.running = false;
+    await this.server.kill();
+  }
+
+  async start(): Promise<void> {
+    await this.server.start();
+    this.running = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.running) await this.start();
+    this.network.resume();
+    this.network.filterReplies(undefined);
+    this.network.cut();
+    await this.server.admin(async (admin) => {
+      const topics = await this.topics();
+      if (topics.length > 0) await admin.deleteTopics({ topics: [...topics] });
+    });
+    await waitFor(async () => (await this.topics()).length === 0, { what: 'the topics to be gone' });
+  }
+
+  private topics(): Promise<readonly string[]> {
+    return this.server.admin(async (admin) => (await admin.listTopics()).filter((name) => name.startsWith('app.')));
+  }
+}
