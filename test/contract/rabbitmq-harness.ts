@@ -41,6 +41,8 @@ export class RabbitmqHarness implements BrokerHarness {
     if (options.bare !== true) {
       await harness.declareExchange('app');
       await harness.declareQueue('all', '#', options.queue);
+      // A quorum queue that was declared less than a second ago does not come back when its node is killed.
+      if (options.queue?.arguments !== undefined) await server.ctl('eval', '[dets:sync(T) || T <- dets:all()].');
     }
     return harness;
   }

@@ -33,30 +33,26 @@ const HIGH_WATER_FRAMES = 4096;
 export class RabbitLink {
   private alive = true;
   private nextTag = 1;
+  private channel: ConfirmChannel | undefined;
   private lastChannelError: unknown;
   /** Why the broker does not read from us; undefined when it does. */
   blockedReason: string | undefined;
 
   private constructor(
     private readonly model: ChannelModel,
-    private readonly channel: ConfirmChannel,
     readonly party: Party,
     private readonly exchange: string,
     private readonly cutter: AbortController,
     private readonly listener: LinkListener,
   ) {
-    channel.on('ack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, true));
-    channel.on('nack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, false));
-    channel.on('return', (message: Message) => this.onReturn(message));
-    channel.on('drain', () => this.guard(() => listener.drained(this)));
-    channel.on('error', (error) => (this.lastChannelError = error));
-    channel.on('close', () => this.onLost(this.lastChannelError));
+    // An 'error' that nobody listens to ends the process; what matters comes with 'close'.
+    model.on('error', () => undefined);
     model.on('close', (error) => this.onLost(this.lastChannelError ?? error));
     model.on('blocked', (reason) => this.onBlocked(reason));
     model.on('unblocked', () => this.onBlocked(undefined));
   }
 
-  /** @throws AppError BROKER_UNREACHABLE, BROKER_AUTH, BROKER_TLS, BROKER_CONFIG */
+  /** Connects, without a channel to publish on yet. @throws AppError BROKER_UNREACHABLE, BROKER_AUTH, BROKER_TLS … */
   static async open(
     publisher: PublisherConfig,
     broker: BrokerAddress,
@@ -73,10 +69,7 @@ export class RabbitLink {
     try {
       if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
       const model = await connect(options.url, options.socket);
-      // An 'error' that nobody listens to ends the process; what matters comes with 'close'.
-      model.on('error', () => undefined);
-      const channel = await model.createConfirmChannel({ highWaterMark: HIGH_WATER_FRAMES });
-      return new RabbitLink(model, channel, party, publisher.topic, cutter, listener);
+      return new RabbitLink(model, party, publisher.topic, cutter, listener);
     } catch (error) {
       cut();
       throw mapConnectionError(error, party);
@@ -84,6 +77,23 @@ export class RabbitLink {
       clearTimeout(timer);
       signal.removeEventListener('abort', cut);
     }
+  }
+
+  /** Opens the channel to publish on; once. @throws AppError */
+  async openChannel(): Promise<void> {
+    let channel: ConfirmChannel;
+    try {
+      channel = await this.model.createConfirmChannel({ highWaterMark: HIGH_WATER_FRAMES });
+    } catch (error) {
+      throw mapChannelError(error, 'a channel', this.party);
+    }
+    channel.on('ack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, true));
+    channel.on('nack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, false));
+    channel.on('return', (message: Message) => this.onReturn(message));
+    channel.on('drain', () => this.guard(() => this.listener.drained(this)));
+    channel.on('error', (error) => (this.lastChannelError = error));
+    channel.on('close', () => this.onLost(this.lastChannelError));
+    this.channel = channel;
   }
 
   get isAlive(): boolean {
@@ -100,7 +110,7 @@ export class RabbitLink {
    * @throws TypeError for properties that cannot be encoded
    */
   publish(routingKey: string, body: Buffer, properties: Options.Publish): boolean {
-    if (!this.alive) return false;
+    if (!this.alive || this.channel === undefined) return false;
     this.nextTag += 1;
     return this.channel.publish(this.exchange, routingKey, body, properties);
   }
@@ -116,7 +126,8 @@ export class RabbitLink {
       channel.on('error', () => undefined);
       channel.on('close', () => (open = false));
       const result = await use(channel);
-      if (open) await channel.close();
+      // Nothing depends on its end.
+      if (open) channel.close().catch(() => undefined);
       return result;
     } catch (error) {
       throw mapChannelError(error, what, this.party);

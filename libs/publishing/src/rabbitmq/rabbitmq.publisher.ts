@@ -116,7 +116,8 @@ export class RabbitmqPublisher implements Publisher {
   async prepare(_topics: readonly string[], signal: AbortSignal): Promise<void> {
     const { link } = this;
     if (!link?.isAlive) throw new AppError('BROKER_UNREACHABLE', 'the connection to RabbitMQ was lost');
-    await this.takePlace(link, AbortSignal.any([signal, this.stopping.signal]));
+    const either = AbortSignal.any([signal, this.stopping.signal]);
+    await abortable(link, either, () => this.takePlace(link, either));
     this.prepared = true;
     this.onStored();
   }
@@ -159,25 +160,29 @@ export class RabbitmqPublisher implements Publisher {
     if (!this.stopping.signal.aborted) void this.recovery.run(failure);
   }
 
-  /** A link whose exchange is there; `missing`: what it means when it is not and may not be declared. */
+  /**
+   * A link with its channel, whose exchange is there and, once the slot is ours, its place at the broker. All is asked
+   * for at once: each question takes a round trip or two.
+   * @param missing what it means when the exchange is not there and may not be declared
+   */
   private async connect(signal: AbortSignal, missing: 'BROKER_CONFIG' | 'BROKER_REFUSED'): Promise<RabbitLink> {
     const { pool, publisher } = this.parts;
     const link = await pool.open(this.linkListener, signal);
-    await abortable(link, signal, () => ensureExchange(link, publisher, missing));
+    await abortable(link, signal, async () => {
+      const exchange = ensureExchange(link, publisher, missing);
+      await Promise.all([link.openChannel(), exchange, this.prepared ? this.takePlace(link, signal) : undefined]);
+    });
     return link;
   }
 
   private takePlace(link: RabbitLink, signal: AbortSignal): Promise<void> {
     const { placeName, clock } = this.parts;
-    return abortable(link, signal, () =>
-      takePlace(link, placeName, clock, signal, { waiting: (error) => this.onTrouble(error) }),
-    );
+    return takePlace(link, placeName, clock, signal, { waiting: (error) => this.onTrouble(error) });
   }
 
   private async liveLink(signal: AbortSignal): Promise<RabbitLink> {
     if (this.link?.isAlive) return this.link;
     const link = await this.connect(signal, 'BROKER_REFUSED');
-    if (this.prepared) await this.takePlace(link, signal);
     this.link = link;
     this.parts.metrics.reconnect('broker');
     this.parts.logger.info(`connected to RabbitMQ again: ${link.party.address}`, { server: link.party.address });
