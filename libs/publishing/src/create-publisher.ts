@@ -1,13 +1,6 @@
 import type { AppConfig } from '#lib/config';
-import { AppError } from '#lib/kernel';
 import type { PublisherDeps } from './publisher-deps.js';
 import type { PublisherDriver } from './publisher.js';
-
-const notYetAvailable = (type: string): never => {
-  throw new AppError('BROKER_CONFIG', `publisher.type ${type} is not yet available`, {
-    remedy: 'Use nats or stdout.',
-  });
-};
 
 /**
  * The driver of the broker that `publisher.type` names. Only that broker's client library is loaded.
@@ -26,6 +19,6 @@ export async function createPublisherDriver(config: AppConfig, deps: PublisherDe
     case 'rabbitmq':
       return (await import('./rabbitmq/rabbitmq.driver.js')).createRabbitmqDriver(config, deps);
     case 'google_pubsub':
-      return notYetAvailable(type);
+      return (await import('./google-pubsub/pubsub.driver.js')).createPubsubDriver(config, deps);
   }
 }

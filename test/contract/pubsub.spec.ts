@@ -1,0 +1,8 @@
+import { describe } from 'vitest';
+import { publisherContract } from '../../libs/publishing/src/testing/publisher-contract.js';
+import { pubsubAvailable, pubsubSuite } from '../support/pubsub-emulator.js';
+import { PubsubHarness } from './pubsub-harness.js';
+
+describe.skipIf(!pubsubAvailable)(pubsubSuite('Google Pub/Sub, ordered'), () => {
+  publisherContract(() => PubsubHarness.start());
+});
