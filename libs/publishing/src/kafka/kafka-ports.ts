@@ -82,13 +82,22 @@ export interface KafkaClient {
   /**
    * One Produce request (acks=all) to a node that `layout` named, at most one batch per partition. Requests to a node are
    * written in call order on one connection, any number may be outstanding; the broker handles them in that order.
-   * A node without a connection is connected to first (later calls queue behind). When the connection is lost, `onLost` is
-   * called, then everything outstanding rejects; the next call makes a new connection.
+   * A node without a connection is connected to first (later calls queue behind). When the connection is lost or cannot be
+   * made, `onLost` is called, then everything outstanding rejects; the next call makes a new connection. A connection on
+   * which nothing is outstanding may end without a word: brokers close idle ones.
+   *
+   * What the broker's idempotence gives (a batch carries the identity and the number of its first record): within one
+   * epoch a partition takes batches in the order of their numbers only, a gap is OUT_OF_ORDER_SEQUENCE_NUMBER, one of the
+   * last five again is acknowledged without being stored anew. A higher epoch begins at 0, and shuts the lower one out of
+   * those partitions that it has written to. But a partition that does not know the producer id (never seen, or idle for
+   * producer.id.expiration.ms, a day by default) takes any first number: until a batch is acknowledged there, a second
+   * one may be stored although the first is refused.
    *
    * Rejecting says nothing about whether the batches were or will be stored.
    *
-   * @param timeoutMs how long the broker may wait for its replicas; the answer must come within that and some seconds,
-   *   else the connection is given up (`BROKER_TIMEOUT`)
+   * @param timeoutMs how long the broker may wait for its replicas; the answer must come within that and 3 s, counted
+   *   from when all earlier requests on the connection are answered (the broker handles one at a time), else the
+   *   connection is given up (`BROKER_TIMEOUT`)
    */
   produce(nodeId: number, batches: readonly PartitionBatch[], timeoutMs: number): Promise<readonly BatchOutcome[]>;
   /** Settings of existing topics (DescribeConfigs). A topic whose settings may not be read is absent. */

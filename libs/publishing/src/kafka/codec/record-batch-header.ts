@@ -31,21 +31,22 @@ const NO_LEADER_EPOCH = -1;
 const SEQUENCES = 0x80000000;
 
 /** Writes all of the header but what `stampBatch` adds. All records have one timestamp. */
-export function writeBatchHeader(
-  batch: Buffer,
-  recordCount: number,
-  timestampMs: number,
-  compression: Compression,
-): void {
+export function writeBatchHeader(batch: Buffer, recordCount: number, timestampMs: number): void {
   batch.fill(0, OFFSET.baseOffset, OFFSET.batchLength);
   batch.writeInt32BE(batch.length - OFFSET.partitionLeaderEpoch, OFFSET.batchLength);
   batch.writeInt32BE(NO_LEADER_EPOCH, OFFSET.partitionLeaderEpoch);
   batch[OFFSET.magic] = MAGIC;
-  batch.writeInt16BE(COMPRESSION_BITS[compression], OFFSET.attributes);
+  batch.writeInt16BE(COMPRESSION_BITS.none, OFFSET.attributes);
   batch.writeInt32BE(recordCount - 1, OFFSET.lastOffsetDelta);
   batch.writeBigInt64BE(BigInt(timestampMs), OFFSET.baseTimestamp);
   batch.writeBigInt64BE(BigInt(timestampMs), OFFSET.maxTimestamp);
   batch.writeInt32BE(recordCount, OFFSET.recordCount);
+}
+
+/** The header of a finished batch, now in front of compressed records. */
+export function recompressHeader(batch: Buffer, compression: Compression): void {
+  batch.writeInt32BE(batch.length - OFFSET.partitionLeaderEpoch, OFFSET.batchLength);
+  batch.writeInt16BE(COMPRESSION_BITS[compression], OFFSET.attributes);
 }
 
 /**

@@ -20,7 +20,7 @@ export interface PlainRecord {
  * Writes one record batch after another (format v2, https://kafka.apache.org/documentation/#recordbatch), record by
  * record, without an object per record. One writer is filled for one partition at a time.
  *
- * `tryAppend`… → `finish` → (`compressBatch`) → `stampBatch` → produce → `memory.giveBack(batch)` when it is settled.
+ * `tryAppend`… → `finish` → (`BatchCompressor.compress`) → `stampBatch` → produce → `memory.giveBack(batch)` when it is settled.
  */
 export class RecordBatchWriter {
   private buffer: Buffer | undefined;
@@ -100,7 +100,7 @@ export class RecordBatchWriter {
   finish(timestampMs: number): Buffer {
     if (this.buffer === undefined || this.records === 0) throw new RangeError('a batch holds at least one record');
     const batch = this.buffer.subarray(0, this.offset);
-    writeBatchHeader(batch, this.records, timestampMs, 'none');
+    writeBatchHeader(batch, this.records, timestampMs);
     this.begin();
     return batch;
   }
