@@ -5,7 +5,11 @@ import { KafkaBroker } from './support/kafka-broker.js';
 const VERSION = 18;
 
 describe('from PostgreSQL to Apache Kafka', () => {
-  const given = { version: VERSION, startBroker: () => KafkaBroker.start({ topics: 'beforehand' }) } as const;
+  const given = {
+    version: VERSION,
+    pauseMs: 50,
+    startBroker: () => KafkaBroker.start({ topics: 'beforehand' }),
+  } as const;
   arrivesComplete(
     {
       version: VERSION,

@@ -5,11 +5,12 @@ import { arrivesComplete, expectSurvived, stopsInOrder, survivesOwnKills } from 
 import { PubsubBroker } from './support/pubsub-broker.js';
 import { Scenario } from './support/scenario.js';
 
+const SUITE = pubsubSuite('from PostgreSQL to Google Pub/Sub');
 const VERSION = 18;
 const ACK_TIMEOUT_MS = 2000;
 
-describe.skipIf(!pubsubAvailable)(`${pubsubSuite('from PostgreSQL to Google Pub/Sub')}`, () => {
-  const given = { version: VERSION, startBroker: PubsubBroker.start } as const;
+describe.skipIf(!pubsubAvailable)(SUITE, () => {
+  const given = { version: VERSION, pauseMs: 50, startBroker: PubsubBroker.start } as const;
   arrivesComplete(given, 60_000);
   survivesOwnKills(given, 10);
   stopsInOrder(given);
@@ -22,7 +23,7 @@ describe.skipIf(!pubsubAvailable)(`${pubsubSuite('from PostgreSQL to Google Pub/
     const listener = scenario.startListener();
     await listener.waitForLine('"msg":"streaming"', 40_000);
     const writers = scenario.writers(VERSION + 200);
-    writers.start(5);
+    writers.start(50);
     await delay(1500);
     emulator.freeze();
     await delay(2 * ACK_TIMEOUT_MS);

@@ -12,6 +12,8 @@ export interface DeliveryCase<Broker extends BrokerUnderTest> {
   readonly version: PostgresVersion;
   readonly startBroker: () => Promise<Broker>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Between two transactions of a writer while things are killed and stopped; default: 5. */
+  readonly pauseMs?: number;
 }
 
 /** The load ends, everything arrives, and it was one and the same process all along. */
@@ -40,10 +42,10 @@ export function arrivesComplete(given: DeliveryCase<BrokerUnderTest>, changes: n
 
 export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: number): void {
   it(`nothing is lost or changed by ${String(kills)} SIGKILLs under load`, async () => {
-    const { version, startBroker, env } = given;
+    const { version, startBroker, env, pauseMs = 5 } = given;
     await using scenario = await Scenario.start(version, startBroker, env);
     const writers = scenario.writers(version + 100);
-    writers.start(5);
+    writers.start(pauseMs);
     for (let kill = 0; kill < kills; kill++) {
       const listener = scenario.startListener();
       // Every other kill comes a second after the start, wherever the program is then; the others while it streams.
@@ -62,12 +64,12 @@ export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: nu
 
 export function survivesBrokerKills(given: DeliveryCase<DurableBroker>, kills: number): void {
   it(`nothing is lost when the broker is killed and started again ${String(kills)} times`, async () => {
-    const { version, startBroker, env } = given;
+    const { version, startBroker, env, pauseMs = 5 } = given;
     await using scenario = await Scenario.start(version, startBroker, env);
     const listener = scenario.startListener();
     await listener.waitForLine('"msg":"streaming"', 40_000);
     const writers = scenario.writers(version + 200);
-    writers.start(5);
+    writers.start(pauseMs);
     for (let kill = 0; kill < kills; kill++) {
       await delay(1500);
       await scenario.broker.kill();
@@ -81,10 +83,10 @@ export function survivesBrokerKills(given: DeliveryCase<DurableBroker>, kills: n
 
 export function stopsInOrder(given: DeliveryCase<BrokerUnderTest>): void {
   it('SIGTERM under load ends with 0 and loses nothing', async () => {
-    const { version, startBroker, env } = given;
+    const { version, startBroker, env, pauseMs = 5 } = given;
     await using scenario = await Scenario.start(version, startBroker, env);
     const writers = scenario.writers(version + 500);
-    writers.start();
+    writers.start(pauseMs);
     for (let round = 0; round < 2; round++) {
       const before = await scenario.confirmedLsn();
       const listener = scenario.startListener();

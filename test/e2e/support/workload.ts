@@ -67,7 +67,8 @@ class Writer {
       try {
         await client.connect();
         await this.transactions(client, shouldStop, pauseMs);
-      } catch {
+      } catch (error) {
+        if (!isOutage(error)) throw error;
         // The server is being restarted; what committed is in the history. Rows in doubt are left alone from here on.
         this.live.length = 0;
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -111,6 +112,11 @@ class Writer {
   }
 }
 
+/** A lost connection, or a server that is stopping or not yet ready (classes 08 and 57 of SQLSTATE). */
+function isOutage(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || /^(?:08|57)/.test(error.code ?? '');
+}
+
 /** Eight connections that change the tables at once until stopped. */
 export class Writers {
   private stopped = false;
@@ -127,21 +133,28 @@ export class Writers {
   start(pauseMs = 0): void {
     this.pause = pauseMs;
     const writers = Array.from({ length: this.count }, (_, i) => {
-      // Ranges of ids that no other writers have, with this seed or another.
-      const base = 1 + (this.seed * 100 + i) * 1_000_000_000;
+      // Ranges of ids that no other writers have, whatever their seed; prices of an id have ten digits.
+      const base = 1 + (this.seed * 10 + i) * 1_000_000;
       return new Writer(this.config, base, mulberry32(this.seed * 1000 + i));
     });
     this.done = Promise.all(
-      writers.map((writer) =>
-        writer.run(
-          () => this.stopped,
-          () => this.pause,
-        ),
-      ),
+      writers.map(async (writer) => {
+        try {
+          await writer.run(
+            () => this.stopped,
+            () => this.pause,
+          );
+        } finally {
+          // One that fails ends the others too.
+          this.stopped = true;
+        }
+      }),
     );
+    // Whoever stops the writers sees it.
+    this.done.catch(() => undefined);
   }
 
-  /** Ends every writer after its current transaction. */
+  /** Ends every writer after its current transaction. Throws when one of them failed. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.done;
@@ -150,7 +163,7 @@ export class Writers {
   /** Runs until the history holds this many changes. */
   async writeChanges(server: PostgresServer, changes: number): Promise<void> {
     this.start();
-    for (;;) {
+    while (!this.stopped) {
       const [row] = await server.query('SELECT coalesce(max(seq), 0)::int AS n FROM history.change');
       if (Number(row?.['n']) >= changes) break;
       await new Promise((resolve) => setTimeout(resolve, 100));
