@@ -48,14 +48,17 @@ export class KafkaHarness implements BrokerHarness {
   /** What the topics `app.*` hold (or the one named), each partition in its order. */
   async received(only?: string): Promise<readonly ReceivedMessage[]> {
     const topics = only === undefined ? await this.topics() : [only];
-    const received: ReceivedMessage[] = [];
-    for (const topic of topics.filter((name) => only !== undefined || !name.endsWith('.dead_letter'))) {
-      for (const record of await this.server.records(topic)) {
-        const id = /(?:^|,)id=([^,]*)/.exec(record.headers)?.[1];
-        received.push({ topic, id, body: record.value?.toString() ?? '' });
-      }
-    }
-    return received;
+    const wanted = topics.filter((name) => only !== undefined || !name.endsWith('.dead_letter'));
+    const read = await Promise.all(
+      wanted.map(async (topic) =>
+        (await this.server.records(topic)).map(({ headers, value }) => ({
+          topic,
+          id: /(?:^|,)id=([^,]*)/.exec(headers)?.[1],
+          body: value?.toString() ?? '',
+        })),
+      ),
+    );
+    return read.flat();
   }
 
   async kill(): Promise<void> {

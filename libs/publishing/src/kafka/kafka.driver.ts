@@ -5,6 +5,7 @@ import { publisherIdentity } from '../publisher-identity.js';
 import type { PublisherDriver } from '../publisher.js';
 import { checkKafka } from './check-kafka.js';
 import { createKafkaClient } from './client/kafka-client.js';
+import { BatchCompressor } from './codec/compression.js';
 import { KafkaPublisher } from './kafka.publisher.js';
 import type { FenceMemory } from './producer-fence.js';
 import { kafkaTopicName } from './topic-name.js';
@@ -15,14 +16,15 @@ const WINDOW = { events: 16_384, bytes: 16 * 1024 * 1024 };
 /**
  * Publishers for Apache Kafka. A producer id without a name is kept from one attempt to the next.
  *
- * @throws AppError BROKER_CONFIG for an address that cannot be read
+ * @throws AppError BROKER_CONFIG for an address that cannot be read, or a compression whose package is missing
  */
-export function createKafkaDriver(config: AppConfig, deps: PublisherDeps): PublisherDriver {
+export async function createKafkaDriver(config: AppConfig, deps: PublisherDeps): Promise<PublisherDriver> {
   const { publisher, listener } = config;
   const { logger, metrics, clock = systemClock } = deps;
   const memory: FenceMemory = { named: false, plain: undefined };
   const transactionalId = publisherIdentity(config);
   const client = () => createKafkaClient({ publisher, clock, clientId: 'wal-listener' });
+  const compressor = await BatchCompressor.load(publisher.kafka.compression);
   // Says at once what is wrong with the addresses.
   client().close();
   return {
@@ -36,6 +38,7 @@ export function createKafkaDriver(config: AppConfig, deps: PublisherDeps): Publi
           publisher,
           ackTimeoutMs: listener.ackTimeoutMs,
           client: client(),
+          compressor,
           transactionalId,
           memory,
           logger,

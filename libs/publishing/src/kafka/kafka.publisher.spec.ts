@@ -109,7 +109,14 @@ async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeout
   const memory: FenceMemory = { named: false, plain: undefined };
   const lines: string[] = [];
   const logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
-  const parts = { publisher, ackTimeoutMs: options.ackTimeoutMs ?? 5000, client, transactionalId: 'slot', memory };
+  const parts = {
+    publisher,
+    ackTimeoutMs: options.ackTimeoutMs ?? 5000,
+    client,
+    transactionalId: 'slot',
+    memory,
+    compressor: undefined,
+  };
   const started = () => new KafkaPublisher({ ...parts, logger, metrics: noMetrics, clock: systemClock }, listener);
   const kafka = started();
   const { signal } = new AbortController();

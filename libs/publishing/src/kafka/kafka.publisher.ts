@@ -7,6 +7,7 @@ import type { Publisher, PublisherListener } from '../publisher.js';
 import { deadLetterName } from '../topic-name.js';
 import { BrokerTrouble } from './broker-trouble.js';
 import { BatchMemory } from './codec/batch-memory.js';
+import type { BatchCompressor } from './codec/compression.js';
 import { EventHeaders } from './codec/event-headers.js';
 import { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { KafkaClient } from './kafka-ports.js';
@@ -27,6 +28,8 @@ export interface KafkaPublisherParts {
   readonly publisher: PublisherConfig;
   readonly ackTimeoutMs: number;
   readonly client: KafkaClient;
+  /** undefined = none. */
+  readonly compressor: BatchCompressor | undefined;
   readonly transactionalId: string;
   readonly memory: FenceMemory;
   readonly logger: Logger;
@@ -65,7 +68,7 @@ export class KafkaPublisher implements Publisher {
     private readonly parts: KafkaPublisherParts,
     private readonly listener: PublisherListener,
   ) {
-    const { publisher, client, logger, metrics, clock, ackTimeoutMs } = parts;
+    const { publisher, client, compressor, logger, metrics, clock, ackTimeoutMs } = parts;
     const { window } = this;
     const memory = new BatchMemory();
     const writer = new RecordBatchWriter(new EventHeaders(publisher.metadata), memory);
@@ -79,10 +82,9 @@ export class KafkaPublisher implements Publisher {
       (event) => this.place(event),
       (event) => this.halt(event),
     );
-    const { compression } = publisher.kafka;
     const cutBytes = (topic: string) => this.topics.find(topic)?.cutBytes ?? 0;
     const { letters } = this.oversize;
-    const builder = new RequestBuilder({ window, writer, memory, compression, clock, cutBytes, letters });
+    const builder = new RequestBuilder({ window, writer, memory, compressor, clock, cutBytes, letters });
     this.sender = new KafkaSender(
       { window, client, builder, metrics, clock, ackTimeoutMs },
       {

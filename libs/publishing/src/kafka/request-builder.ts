@@ -2,8 +2,8 @@ import type { OutgoingEvent } from '#lib/events';
 import type { Clock } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { BatchMemory } from './codec/batch-memory.js';
-import { compressBatch } from './compress-stub.js';
-import { type Compression, stampBatch } from './codec/record-batch-header.js';
+import type { BatchCompressor } from './codec/compression.js';
+import { stampBatch } from './codec/record-batch-header.js';
 import type { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { PartitionBatch, ProducerIdentity } from './kafka-ports.js';
 import type { NodeQueue } from './node-queue.js';
@@ -23,6 +23,8 @@ export interface SentBatch {
   /** Sequence number of the first. */
   readonly sequence: number;
   records: Buffer;
+  /** What goes back when the request is over. */
+  memory: Buffer | undefined;
 }
 
 /** What goes out as one Produce request. */
@@ -37,7 +39,8 @@ export interface RequestBuilderParts {
   readonly window: EventWindow;
   readonly writer: RecordBatchWriter;
   readonly memory: BatchMemory;
-  readonly compression: Compression;
+  /** undefined = none. */
+  readonly compressor: BatchCompressor | undefined;
   readonly clock: Clock;
   /** What the topic's batches of several events are cut to. */
   readonly cutBytes: (topic: string) => number;
@@ -52,7 +55,7 @@ export class RequestBuilder {
   constructor(private readonly parts: RequestBuilderParts) {}
 
   get compresses(): boolean {
-    return this.parts.compression !== 'none';
+    return this.parts.compressor !== undefined;
   }
 
   /** The next request; undefined when no lane may send now. */
@@ -88,12 +91,14 @@ export class RequestBuilder {
 
   /** Compresses the batches, in the thread pool. @throws Error when a codec fails */
   async compress(draft: RequestDraft): Promise<void> {
-    const { compression, memory } = this.parts;
+    const { compressor, memory } = this.parts;
+    if (compressor === undefined) return;
     await Promise.all(
       draft.batches.map(async (batch) => {
         const plain = batch.records;
-        batch.records = await compressBatch(plain, compression);
-        if (batch.records !== plain) memory.giveBack(plain);
+        batch.records = await compressor.compress(plain);
+        batch.memory = undefined;
+        memory.giveBack(plain);
       }),
     );
   }
@@ -108,7 +113,7 @@ export class RequestBuilder {
 
   /** The request was answered or given up: its memory serves again. */
   release(draft: RequestDraft): void {
-    for (const { records } of draft.batches) this.parts.memory.giveBack(records);
+    for (const { memory } of draft.batches) if (memory !== undefined) this.parts.memory.giveBack(memory);
   }
 
   private fill(lane: PartitionLane, roomBytes: number, nowMs: number): SentBatch | undefined {
@@ -132,7 +137,7 @@ export class RequestBuilder {
     const { nextSequence: sequence } = lane;
     const records = writer.finish(clock.wallTime());
     lane.take(taken);
-    return { lane, count: taken, bytes, sequence, records };
+    return { lane, count: taken, bytes, sequence, records, memory: records };
   }
 }
 
