@@ -1,4 +1,12 @@
-import { type Channel, type ChannelModel, type ConfirmChannel, connect, type Message, type Options } from 'amqplib';
+import {
+  type Channel,
+  type ChannelModel,
+  type ConfirmChannel,
+  connect,
+  IllegalOperationError,
+  type Message,
+  type Options,
+} from 'amqplib';
 import type { PublisherConfig } from '#lib/config';
 import { AppError, toAppError, withTimeout } from '#lib/kernel';
 import type { BrokerAddress } from './broker-address.js';
@@ -92,7 +100,8 @@ export class RabbitLink {
     channel.on('return', (message: Message) => this.onReturn(message));
     channel.on('drain', () => this.guard(() => this.listener.drained(this)));
     channel.on('error', (error) => (this.lastChannelError = error));
-    channel.on('close', () => this.onLost(this.lastChannelError));
+    // When the whole connection ends it says why in a moment.
+    channel.on('close', () => queueMicrotask(() => this.onLost(this.lastChannelError)));
     this.channel = channel;
   }
 
@@ -107,12 +116,17 @@ export class RabbitLink {
 
   /**
    * Hands one message over; its bytes and properties are copied. False asks for a pause until `drained`.
-   * @throws TypeError for properties that cannot be encoded
    */
   publish(routingKey: string, body: Buffer, properties: Options.Publish): boolean {
     if (!this.alive || this.channel === undefined) return false;
     this.nextTag += 1;
-    return this.channel.publish(this.exchange, routingKey, body, properties);
+    try {
+      return this.channel.publish(this.exchange, routingKey, body, properties);
+    } catch (error) {
+      // The channel was closed and has not said so yet; anything else is a defect.
+      this.onLost(error instanceof IllegalOperationError ? (this.lastChannelError ?? error) : toAppError(error));
+      return false;
+    }
   }
 
   /**

@@ -5,7 +5,7 @@ import type { RabbitSender } from './sender.js';
 import type { SendFailure } from './sender-ports.js';
 
 const MIN_BACKOFF_MS = 50;
-const MAX_BACKOFF_MS = 5000;
+const MAX_BACKOFF_MS = 2000;
 
 export interface RecoveryParts {
   readonly window: EventWindow;

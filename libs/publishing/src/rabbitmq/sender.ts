@@ -34,6 +34,8 @@ export class RabbitSender {
   private halt: AppError | undefined;
   /** Relaxed: confirmed, but not everything before them. */
   private readonly early = new Set<number>();
+  /** Refused and not stored since. */
+  private readonly refused = new Set<number>();
   /** Went out as dead letters. */
   private readonly letters = new Set<number>();
   /** The broker's limit as far as it told. */
@@ -163,7 +165,7 @@ export class RabbitSender {
   private confirmOne(tag: number, positive: boolean): boolean {
     const event = this.wire.take(tag);
     if (event === undefined) return false;
-    if (!positive) this.stop({ kind: 'refused', error: nackError(event, this.parts.exchange) });
+    if (!positive) this.refuse(event, nackError(event, this.parts.exchange));
     else if (this.wire.wasReturned(tag)) this.notRouted(event);
     else this.stored(event);
     return true;
@@ -220,15 +222,15 @@ export class RabbitSender {
 
   private stored(event: OutgoingEvent): void {
     this.passOver(event);
-    if (!this.fresh) return;
+    // The trouble lasts until what was refused is stored.
+    if (!this.fresh || this.refused.size > 0) return;
     this.fresh = false;
     this.hooks.stored();
   }
 
   private settleInOrder(event: OutgoingEvent): void {
     const { window } = this.parts;
-    // Behind a refused message it has to be sent again.
-    if (this.broken) return;
+    // The broker refuses at once and confirms later: what comes now may lie before a refused message.
     this.early.add(event.seq);
     while (this.early.delete(window.head)) {
       const first = window.at(window.head);
@@ -239,6 +241,7 @@ export class RabbitSender {
   private settle(event: OutgoingEvent): void {
     if (!this.parts.window.settle(event.seq)) return;
     if (this.letters.size > 0) this.letters.delete(event.seq);
+    if (this.refused.size > 0) this.refused.delete(event.seq);
     this.order.done(event);
     this.parts.settle.add(event.seq);
   }
@@ -249,7 +252,7 @@ export class RabbitSender {
     const key = isLetter ? deadLetterKey : event.route.topic;
     const error = unroutableError(exchange, key);
     if (unroutable === 'block') {
-      this.stop({ kind: 'refused', error });
+      this.refuse(event, error);
     } else if (isLetter) {
       // A dead letter that nobody keeps is no letter: the message may not be passed over.
       this.sending = false;
@@ -259,6 +262,11 @@ export class RabbitSender {
       this.unroutable.warn(key, error);
       this.stored(event);
     }
+  }
+
+  private refuse(event: OutgoingEvent, error: AppError): void {
+    this.refused.add(event.seq);
+    this.stop({ kind: 'refused', error });
   }
 
   private overdue(waitedMs: number): void {
