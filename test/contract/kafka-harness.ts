@@ -27,8 +27,18 @@ export class KafkaHarness implements BrokerHarness {
 
   /** With empty topics for the events of the suite; any other is created when it is met. */
   static async start(server: KafkaServer, publisher: Partial<PublisherConfig> = {}): Promise<KafkaHarness> {
-    for (const topic of ['app.public_items', 'app.public_orders']) await server.createTopic(topic, PARTITIONS);
-    return new KafkaHarness(server, publisher);
+    const harness = new KafkaHarness(server, publisher);
+    for (const topic of ['app.public_items', 'app.public_orders']) await harness.createTopic(topic);
+    return harness;
+  }
+
+  /** Tried again while the server does not know of what it has just created. */
+  async createTopic(topic: string, partitions = PARTITIONS, settings: Readonly<Record<string, string>> = {}) {
+    const create = async () => {
+      await this.server.createTopic(topic, partitions, settings);
+      return true;
+    };
+    await waitFor(create, { what: `topic ${topic} to be created` });
   }
 
   get network() {

@@ -68,7 +68,7 @@ describe('Kafka: a refused batch is never overtaken', () => {
     await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
     expect(String(attempt.listener.states.at(-1)?.message)).toContain('app.public_orders');
-    await kafka.server.createTopic('app.public_orders', 4);
+    await kafka.createTopic('app.public_orders', 4);
     await attempt.listener.untilSettled(2200);
     expect(attempt.listener.isUp).toBe(true);
     await attempt.publisher.close(1000);
