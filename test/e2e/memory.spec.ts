@@ -71,7 +71,7 @@ describe('resident memory stays below 200 MB', () => {
     await using scenario = await Scenario.start(18, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(7);
-    writers.start(10);
+    writers.start(30);
     await listener.waitForLine('"msg":"streaming"');
     await delay(1000);
     await scenario.broker.kill();
