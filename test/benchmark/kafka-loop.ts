@@ -28,7 +28,7 @@ async function publishAll(producer: Producer, topic: string, events: readonly Bu
       const messages = events.slice(from, next).map((value, i) => ({
         key: String(from + i),
         value,
-        headers: { 'Nats-Msg-Id': idOf(value) },
+        headers: { id: idOf(value) },
       }));
       await producer.sendBatch({ acks: -1, compression: CompressionTypes.None, topicMessages: [{ topic, messages }] });
     }

@@ -24,7 +24,7 @@ async function main([file = '', rows = '', address = '', projectId = '', name = 
 function publishAll(topic: Topic, events: readonly Buffer[]): Promise<void> {
   return pipeline(events, MAX_UNANSWERED, (data, index, answered) => {
     const orderingKey = String(index % ORDERING_KEYS);
-    topic.publishMessage({ data, orderingKey, attributes: { 'Nats-Msg-Id': idOf(data) } }, answered);
+    topic.publishMessage({ data, orderingKey, attributes: { id: idOf(data) } }, answered);
   });
 }
 

@@ -6,7 +6,7 @@ import { type DurableBroker, EVENT_TOPICS } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
 
 const PARTITIONS = 4;
-const ID_HEADER = 'Nats-Msg-Id';
+const ID_HEADER = 'id';
 
 export interface KafkaBrokerOptions {
   /** Who creates the topics: the service, or the one who runs the broker. */

@@ -4,7 +4,7 @@ import { TcpProxy } from '../../support/tcp-proxy.js';
 import { type BrokerUnderTest, EVENT_TOPICS } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
 
-const ID_ATTRIBUTE = 'Nats-Msg-Id';
+const ID_ATTRIBUTE = 'id';
 
 /** The Pub/Sub emulator with an ordered subscription per topic, behind a proxy. It forgets everything when it is killed. */
 export class PubsubBroker implements BrokerUnderTest {
