@@ -10,6 +10,7 @@ const CONNECT_MS = 5000;
 export class LinkPool {
   private readonly brokers: readonly BrokerAddress[];
   private turn = 0;
+  private readonly admittedBy = new Set<BrokerAddress>();
 
   /** @throws AppError BROKER_CONFIG for an address that cannot be read */
   constructor(private readonly publisher: PublisherConfig) {
@@ -28,7 +29,9 @@ export class LinkPool {
       const broker = this.brokers[turn];
       if (broker === undefined) continue;
       try {
-        const link = await RabbitLink.open(this.publisher, broker, CONNECT_MS, listener, signal);
+        const admitted = this.admittedBy.has(broker);
+        const link = await RabbitLink.open(this.publisher, broker, admitted, CONNECT_MS, listener, signal);
+        this.admittedBy.add(broker);
         this.turn = turn;
         return link;
       } catch (error) {

@@ -25,6 +25,9 @@ export interface Party {
   readonly vhost: string;
   /** Quoted, or in words. */
   readonly user: string;
+  readonly tls: boolean;
+  /** It was let in before, as the same user. */
+  readonly admitted: boolean;
 }
 
 /** The broker's own reason in an error of the client; undefined when the error has none. */
@@ -49,6 +52,9 @@ export function mapConnectionError(error: unknown, party: Party): AppError {
       ...(code === 'BROKER_AUTH' && { remedy: authRemedy(refusal, party) }),
     });
   }
+  if (error instanceof Error && /^Expected ConnectionOpenOk; got <ConnectionClose/.test(error.message)) {
+    return vhostClosed(error, party);
+  }
   const reason = error instanceof Error && error.message !== '' ? error.message : 'the connection ended';
   if (/^SASL mechanism \S+ is not provided/.test(reason)) {
     return new AppError('BROKER_CONFIG', `${where}: ${reason}`, {
@@ -56,19 +62,41 @@ export function mapConnectionError(error: unknown, party: Party): AppError {
       remedy: 'Set publisher.username and password, or enable EXTERNAL (plugin rabbitmq_auth_mechanism_ssl).',
     });
   }
-  return new AppError(connectionCode(error), `${where}: ${refusal?.text ?? plain(error, reason)}`, {
+  return new AppError(connectionCode(error), `${where}: ${refusal?.text ?? plain(error, reason, party)}`, {
     cause: error,
     facts,
   });
 }
 
 function authRemedy(refusal: Refusal, party: Party): string {
-  if (refusal.code === AMQP.accessRefused) return 'Check publisher.username and password (or those in the address).';
-  return `Check the vhost at the end of publisher.address; rabbitmqctl add_vhost, set_permissions -p ${party.vhost}.`;
+  return refusal.code === AMQP.accessRefused
+    ? 'Check publisher.username and password (or those in the address).'
+    : vhostRemedy(party);
 }
 
-function plain(error: unknown, reason: string): string {
-  return error instanceof Error && error.name === 'AbortError' ? 'does not answer' : reason;
+function vhostRemedy({ vhost }: Party): string {
+  return `Check the vhost at the end of publisher.address; rabbitmqctl add_vhost ${vhost}, set_permissions -p ${vhost} …`;
+}
+
+/** The client keeps the broker's reason to itself. Whoever was let in before was so for good reason: that is retried. */
+function vhostClosed(cause: Error, party: Party): AppError {
+  const { address, vhost, user, admitted } = party;
+  const message =
+    `RabbitMQ ${address} does not let user ${user} into vhost "${vhost}": it does not exist, or the user has no ` +
+    'permissions there (or a limit of connections is reached; its log says which)';
+  return new AppError(admitted ? 'BROKER_REFUSED' : 'BROKER_AUTH', message, {
+    cause,
+    facts: { server: address, vhost },
+    remedy: vhostRemedy(party),
+  });
+}
+
+function plain(error: unknown, reason: string, party: Party): string {
+  if (error instanceof Error && error.name === 'AbortError') return 'does not answer';
+  if (!party.tls && !party.admitted && /^(Socket closed abruptly|read ECONNRESET)/.test(reason)) {
+    return 'closed the connection during the handshake (does it expect TLS: publisher.enableTLS?)';
+  }
+  return reason;
 }
 
 function connectionCode(error: unknown): ErrorCode {

@@ -60,24 +60,29 @@ export class RabbitLink {
     model.on('unblocked', () => this.onBlocked(undefined));
   }
 
-  /** Connects, without a channel to publish on yet. @throws AppError BROKER_UNREACHABLE, BROKER_AUTH, BROKER_TLS … */
+  /**
+   * Connects, without a channel to publish on yet.
+   * @param admitted this broker let us in before
+   * @throws AppError BROKER_UNREACHABLE, BROKER_AUTH, BROKER_TLS, BROKER_CONFIG
+   */
   static async open(
     publisher: PublisherConfig,
     broker: BrokerAddress,
+    admitted: boolean,
     timeoutMs: number,
     listener: LinkListener,
     signal: AbortSignal,
   ): Promise<RabbitLink> {
     const cutter = new AbortController();
     const options = await connectOptions(publisher, broker, cutter.signal);
-    const party = { address: broker.address, vhost: broker.vhost, user: options.user };
+    const party = { address: broker.address, vhost: broker.vhost, user: options.user, tls: broker.tls, admitted };
     const cut = () => cutter.abort();
     const timer = setTimeout(cut, timeoutMs);
     signal.addEventListener('abort', cut, { once: true });
     try {
       if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
       const model = await connect(options.url, options.socket);
-      return new RabbitLink(model, party, publisher.topic, cutter, listener);
+      return new RabbitLink(model, { ...party, admitted: true }, publisher.topic, cutter, listener);
     } catch (error) {
       cut();
       throw mapConnectionError(error, party);
