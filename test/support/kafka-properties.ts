@@ -1,8 +1,27 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KafkaServerOptions, KafkaUser } from './kafka-server.js';
 
 export type KafkaProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+
+export interface KafkaUser {
+  readonly name: string;
+  readonly password: string;
+}
+
+export interface KafkaServerOptions {
+  /** Lines of server.properties that are put after our own. */
+  readonly properties?: readonly string[];
+  /** Listeners besides PLAINTEXT; SSL and SASL_SSL need `tls`. */
+  readonly listeners?: readonly Exclude<KafkaProtocol, 'PLAINTEXT'>[];
+  /** Files in PEM: the server's pair, and the authority that it asks of clients. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
+  /** Known to the SASL listeners, with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+  readonly users?: readonly KafkaUser[];
+  /** Opens one more listener, of this protocol, that is reached through `server.proxy` alone. */
+  readonly proxied?: KafkaProtocol;
+  /** Memory and compiler of a server that is measured. */
+  readonly benchmark?: boolean;
+}
 
 export interface KafkaListener {
   readonly name: string;

@@ -8,29 +8,18 @@ import { Child } from './child-process.js';
 import { freePort } from './free-port.js';
 import { kcatRead, type KcatRecord } from './kcat.js';
 import { ensureKafkaJars } from './kafka-jars.js';
-import { LOG4J_CONFIG, type KafkaListener, serverProperties, type KafkaProtocol } from './kafka-properties.js';
+import {
+  type KafkaListener,
+  type KafkaProtocol,
+  type KafkaServerOptions,
+  type KafkaUser,
+  LOG4J_CONFIG,
+  serverProperties,
+} from './kafka-properties.js';
 import { TcpProxy } from './tcp-proxy.js';
 import { tempDir, type TempDir } from './temp-dir.js';
 
-export interface KafkaUser {
-  readonly name: string;
-  readonly password: string;
-}
-
-export interface KafkaServerOptions {
-  /** Lines of server.properties that are put after our own. */
-  readonly properties?: readonly string[];
-  /** Listeners besides PLAINTEXT; SSL and SASL_SSL need `tls`. */
-  readonly listeners?: readonly Exclude<KafkaProtocol, 'PLAINTEXT'>[];
-  /** Files in PEM: the server's pair, and the authority that it asks of clients. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
-  /** Known to the SASL listeners, with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
-  readonly users?: readonly KafkaUser[];
-  /** Opens one more listener, of this protocol, that is reached through `server.proxy` alone. */
-  readonly proxied?: KafkaProtocol;
-  /** Memory and compiler of a server that is measured. */
-  readonly benchmark?: boolean;
-}
+export type { KafkaServerOptions };
 
 const READY_DEADLINE_MS = 60_000;
 

@@ -50,7 +50,7 @@ export class KafkaConnection {
     name.copy(this.clientId, 2);
     socket.on('data', (chunk: Buffer) => this.onData(chunk));
     socket.on('error', (error) => this.lose(error));
-    socket.on('close', () => this.lose(new Error('the connection was closed')));
+    socket.on('close', () => this.lose(closedBy(broker)));
   }
 
   /** Why the connection can no longer be used; undefined while it can. */
@@ -154,4 +154,12 @@ export class KafkaConnection {
     if (tell) this.onLost(error, waiting.length);
     for (const request of waiting) request.reject(error);
   }
+}
+
+function closedBy(broker: string): AppError {
+  return new AppError('BROKER_UNREACHABLE', `Kafka broker ${broker} closed the connection`, {
+    remedy:
+      'Retried for ever; check that the broker runs, and that the listener at publisher.address wants TLS and SASL just ' +
+      'as configured (publisher.enableTLS, publisher.saslMechanism).',
+  });
 }
