@@ -196,7 +196,7 @@ describe('RabbitMQ: messages that are too large', () => {
       /^INSERT on public\.items at LSN 0\/600 is too large: 20\d+ bytes, limit 10000 \(max_message_size of RabbitMQ\)$/,
     );
     await attempt.publisher.close(1000);
-    expect([...attempt.listener.seqs].filter((seq) => seq < 6).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect([1, 2, 3, 4, 5, 6].filter((seq) => attempt.listener.seqs.has(seq))).toEqual([1, 2, 3, 4, 5]);
     expect(problems).toEqual(['publish']);
   });
 

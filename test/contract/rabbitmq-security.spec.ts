@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AppConfig, PublisherConfig } from '#lib/config';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
 import { EventMaker } from '../../libs/publishing/src/testing/outgoing-events.js';
-import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
-import { createTestCa, type TestCa } from '../support/certificates.js';
+import { Attempt, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
+import { createTestCa } from '../support/certificates.js';
 import type { RabbitmqServer } from '../support/rabbitmq-server.js';
 import { tempDir } from '../support/temp-dir.js';
 import { sharedNode } from './rabbitmq-harness.js';
@@ -33,7 +33,9 @@ const DEFINITIONS = {
   ],
 };
 
-const ca = await (async (): Promise<TestCa> => createTestCa((await tempDir()).path))();
+const dir = await tempDir();
+afterAll(() => dir[Symbol.asyncDispose]());
+const ca = createTestCa(dir.path);
 const server = ca.issue('server');
 const node = sharedNode({
   definitions: DEFINITIONS,
@@ -52,16 +54,15 @@ const tls = (tls: Partial<PublisherConfig['tls']>): PublisherConfig['tls'] => ({
   ...tls,
 });
 
-/** Connects, publishes, and gives what was logged; rejects when it is not let in. */
-async function publishes(config: AppConfig): Promise<DriverLog> {
-  const log: DriverLog = { lines: [] };
-  const attempt = new Attempt(await testDriver(config, log));
+/** Connects, publishes three events, and gives how many were settled; rejects when it is not let in. */
+async function publishes(config: AppConfig): Promise<number> {
+  const attempt = new Attempt(await testDriver(config));
   onTestFinished(() => attempt.publisher.close(1000));
   await attempt.open();
   attempt.publish(new EventMaker('app').batch(3));
   await attempt.listener.untilSettled(3);
   await attempt.publisher.close(1000);
-  return log;
+  return attempt.listener.seqs.size;
 }
 
 const configured = (address: string, publisher: Partial<PublisherConfig> = {}) =>
@@ -69,16 +70,16 @@ const configured = (address: string, publisher: Partial<PublisherConfig> = {}) =
 
 describe('RabbitMQ: credentials', () => {
   it('in the address, with a vhost, percent-encoded', async () => {
-    await publishes(configured(`amqp://al%40ice:s3cret%2F%23@${host(await node())}/my%2Fvhost`));
+    expect(await publishes(configured(`amqp://al%40ice:s3cret%2F%23@${host(await node())}/my%2Fvhost`))).toBe(3);
   });
 
   it('of the configuration go before those of the address', async () => {
     const address = `amqp://nobody:nothing@${host(await node())}/my%2Fvhost`;
-    await publishes(configured(address, { username: 'al@ice', password: SECRET }));
+    expect(await publishes(configured(address, { username: 'al@ice', password: SECRET }))).toBe(3);
   });
 
   it('none: as guest', async () => {
-    await publishes(configured(host(await node())));
+    expect(await publishes(configured(host(await node())))).toBe(3);
   });
 
   it('that are wrong are fatal, named without the password', async () => {
@@ -107,7 +108,7 @@ describe('RabbitMQ: permissions', () => {
     configured(host(await node()), { username: name, password: SECRET, ...publisher });
 
   it('that the error names are enough', async () => {
-    await publishes(await as('least'));
+    expect(await publishes(await as('least'))).toBe(3);
   });
 
   it('to write that are missing are fatal while publishing', async () => {
@@ -150,14 +151,13 @@ describe('RabbitMQ: TLS', () => {
   it('with the CA, by enableTLS or by amqps', async () => {
     const rabbitmq = await node();
     const address = `127.0.0.1:${String(rabbitmq.tlsPort)}`;
-    await publishes(configured(address, { tls: tls({}) }));
-    await publishes(configured(`amqps://${address}`, { tls: tls({ enabled: false }) }));
-    await publishes(configured(`localhost:${String(rabbitmq.tlsPort)}`, { tls: tls({}) }));
+    expect(await publishes(configured(address, { tls: tls({}) }))).toBe(3);
+    expect(await publishes(configured(`amqps://${address}`, { tls: tls({ enabled: false }) }))).toBe(3);
+    expect(await publishes(configured(`localhost:${String(rabbitmq.tlsPort)}`, { tls: tls({}) }))).toBe(3);
   });
 
   it('refuses a server of another CA, or with another name', async () => {
     const { tlsAddress } = await node();
-    await using dir = await tempDir();
     const other = createTestCa(dir.path, 'other');
     await expect(publishes(configured(tlsAddress, { tls: tls({ caCert: other.certFile }) }))).rejects.toMatchObject({
       code: 'BROKER_TLS',
@@ -169,13 +169,15 @@ describe('RabbitMQ: TLS', () => {
     await expect(
       publishes(configured(tlsAddress, { tls: tls({ serverName: 'rabbit.example' }) })),
     ).rejects.toMatchObject({ code: 'BROKER_TLS' });
-    await publishes(configured(tlsAddress, { tls: tls({ serverName: 'localhost' }) }));
+    expect(await publishes(configured(tlsAddress, { tls: tls({ serverName: 'localhost' }) }))).toBe(3);
   });
 
   it('logs in with the client certificate when no user is given', async () => {
     const { tlsAddress } = await node();
     const pair = ca.issue('client');
-    await publishes(configured(tlsAddress, { tls: tls({ clientCert: pair.certFile, clientKey: pair.keyFile }) }));
+    expect(
+      await publishes(configured(tlsAddress, { tls: tls({ clientCert: pair.certFile, clientKey: pair.keyFile }) })),
+    ).toBe(3);
     const stranger = ca.issue('stranger');
     const files = { clientCert: stranger.certFile, clientKey: stranger.keyFile };
     await expect(publishes(configured(tlsAddress, { tls: tls(files) }))).rejects.toMatchObject({
@@ -183,7 +185,7 @@ describe('RabbitMQ: TLS', () => {
       message: expect.stringContaining('of the client certificate') as unknown,
     });
     const byPassword = { username: 'client', password: 'x' };
-    await publishes(configured(tlsAddress, { ...byPassword, tls: tls(files) }));
+    expect(await publishes(configured(tlsAddress, { ...byPassword, tls: tls(files) }))).toBe(3);
   });
 
   it('against the plain port is fatal, and plain against the TLS port says what may be wrong', async () => {

@@ -52,7 +52,7 @@ export function mapConnectionError(error: unknown, party: Party): AppError {
       ...(code === 'BROKER_AUTH' && { remedy: authRemedy(refusal, party) }),
     });
   }
-  if (error instanceof Error && /^Expected ConnectionOpenOk; got <ConnectionClose/.test(error.message)) {
+  if (error instanceof Error && error.message.startsWith('Expected ConnectionOpenOk; got <ConnectionClose')) {
     return vhostClosed(error, party);
   }
   const reason = error instanceof Error && error.message !== '' ? error.message : 'the connection ended';

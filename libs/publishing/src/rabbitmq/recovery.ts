@@ -1,4 +1,4 @@
-import { AppError, Backoff, type Clock, sleep, toAppError } from '#lib/kernel';
+import { type AppError, Backoff, type Clock, sleep, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { RabbitLink } from './rabbit-link.js';
 import type { RabbitSender } from './sender.js';
