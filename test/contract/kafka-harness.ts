@@ -3,7 +3,7 @@ import type { PublisherConfig } from '#lib/config';
 import type { OrderedWithin, ReceivedMessage } from '../../libs/publishing/src/testing/delivery-check.js';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
 import type { BrokerHarness } from '../../libs/publishing/src/testing/publisher-harness.js';
-import { KafkaServer, type KafkaServerOptions, startKafka } from '../support/kafka-server.js';
+import { type KafkaServer, type KafkaServerOptions, startKafka } from '../support/kafka-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** A server that the tests of one file share, reached through a proxy; started with the first of them. */

@@ -60,12 +60,13 @@ const config = (publisher: Partial<PublisherConfig>) =>
   publisherTestConfig({ type: 'kafka', kafka: defaults, ...publisher }, 2000);
 
 /** Publishes a few events and closes; rejects with what open or publishing ended with. */
-async function publishSome(publisher: Partial<PublisherConfig>, log?: DriverLog): Promise<void> {
+async function expectPublished(publisher: Partial<PublisherConfig>, log?: DriverLog): Promise<void> {
   const attempt = new Attempt(await testDriver(config(publisher), log));
   try {
     await attempt.open(undefined, ['app.public_items']);
     attempt.publish(new EventMaker('app').batch(10));
     await attempt.listener.untilSettled(10);
+    expect(attempt.listener.states).toEqual([]);
   } finally {
     await attempt.publisher.close(1000);
   }
@@ -76,9 +77,9 @@ describe('Kafka: credentials', () => {
     const { server, ca } = await secured();
     const login = { username: ALICE.name, password: ALICE.password };
     for (const saslMechanism of MECHANISMS) {
-      await publishSome({ addresses: [server.addressOf('SASL_PLAINTEXT')], saslMechanism, ...login });
+      await expectPublished({ addresses: [server.addressOf('SASL_PLAINTEXT')], saslMechanism, ...login });
       const tls = { ...NO_TLS, caCert: ca.certFile };
-      await publishSome({ addresses: [server.addressOf('SASL_SSL')], saslMechanism, tls, ...login });
+      await expectPublished({ addresses: [server.addressOf('SASL_SSL')], saslMechanism, tls, ...login });
     }
   });
 
@@ -90,7 +91,7 @@ describe('Kafka: credentials', () => {
         { username: ALICE.name, password: 'wrong-password' },
         { username: 'nobody', password: ALICE.password },
       ]) {
-        const error: unknown = await publishSome({ addresses, saslMechanism, ...wrong }).catch((e: unknown) => e);
+        const error: unknown = await expectPublished({ addresses, saslMechanism, ...wrong }).catch((e: unknown) => e);
         expect(error).toMatchObject({ code: 'BROKER_AUTH', retriable: false });
         expect(JSON.stringify(error) + String(error)).not.toContain(wrong.password);
       }
@@ -105,13 +106,13 @@ describe('Kafka: TLS', () => {
     const port = address.split(':')[1] ?? '';
     const pair = ca.issue('client');
     const tls = { ...NO_TLS, caCert: ca.certFile, clientCert: pair.certFile, clientKey: pair.keyFile };
-    await publishSome({ addresses: [address], tls });
-    await publishSome({ addresses: [`localhost:${port}`], tls });
-    await publishSome({ addresses: [address], tls: { ...tls, serverName: 'kafka.internal' } });
+    await expectPublished({ addresses: [address], tls });
+    await expectPublished({ addresses: [`localhost:${port}`], tls });
+    await expectPublished({ addresses: [address], tls: { ...tls, serverName: 'kafka.internal' } });
     const failure = { code: 'BROKER_TLS', retriable: false };
     const wrong = [{ ...tls, caCert: other.certFile }, { ...tls, serverName: 'kafka.example' }, NO_TLS];
     for (const each of wrong)
-      await expect(publishSome({ addresses: [address], tls: each })).rejects.toMatchObject(failure);
+      await expect(expectPublished({ addresses: [address], tls: each })).rejects.toMatchObject(failure);
   });
 
   it('shows a client certificate, which is who we are', async () => {
@@ -119,9 +120,9 @@ describe('Kafka: TLS', () => {
     const stranger = ca.issue('stranger');
     const tls = { ...NO_TLS, caCert: ca.certFile, clientCert: stranger.certFile, clientKey: stranger.keyFile };
     const addresses = [server.addressOf('SSL')];
-    await expect(publishSome({ addresses, tls })).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
+    await expect(expectPublished({ addresses, tls })).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
     const missing = { ...tls, clientKey: '/nowhere/client.key' };
-    await expect(publishSome({ addresses, tls: missing })).rejects.toMatchObject({
+    await expect(expectPublished({ addresses, tls: missing })).rejects.toMatchObject({
       code: 'BROKER_CONFIG',
       message: expect.stringContaining('publisher.clientKey') as unknown,
     });
@@ -130,10 +131,10 @@ describe('Kafka: TLS', () => {
   it('is not spoken to a listener without it, nor the other way round', async () => {
     const { server, ca } = await secured();
     const tls = { ...NO_TLS, caCert: ca.certFile };
-    await expect(publishSome({ addresses: [server.address], tls })).rejects.toMatchObject({
+    await expect(expectPublished({ addresses: [server.address], tls })).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
     });
-    await expect(publishSome({ addresses: [server.addressOf('SSL')] })).rejects.toMatchObject({
+    await expect(expectPublished({ addresses: [server.addressOf('SSL')] })).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
     });
   });
@@ -142,8 +143,8 @@ describe('Kafka: TLS', () => {
 describe('Kafka: several seed brokers', () => {
   it('are tried in turn', async () => {
     const { server } = await secured();
-    await publishSome({ addresses: ['127.0.0.1:1', server.address] });
-    await expect(publishSome({ addresses: ['127.0.0.1:1', '127.0.0.1:2'] })).rejects.toMatchObject({
+    await expectPublished({ addresses: ['127.0.0.1:1', server.address] });
+    await expect(expectPublished({ addresses: ['127.0.0.1:1', '127.0.0.1:2'] })).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
     });
   });
@@ -178,22 +179,22 @@ describe('Kafka: access control', () => {
   it('names what is missing, one after the other, and does with less where it can', async () => {
     const { server } = await secured();
     // A topic that one may not see looks like one that does not exist.
-    await expect(publishSome(bob(server))).rejects.toMatchObject({
+    await expect(expectPublished(bob(server))).rejects.toMatchObject({
       retriable: false,
       message: expect.stringContaining('app.public_items') as unknown,
     });
     await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.DESCRIBE);
-    await expect(publishSome(bob(server))).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
+    await expect(expectPublished(bob(server))).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
     await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.WRITE);
     const log = { lines: [] as string[] };
-    await publishSome(bob(server), log);
+    await expectPublished(bob(server), log);
     expect(log.lines.filter((line) => line.includes('--transactional-id'))).toHaveLength(1);
     expect(log.lines.filter((line) => line.includes('DescribeConfigs'))).toHaveLength(1);
     const id = /"transactionalId":"([^"]+)"/.exec(log.lines.join('\n'))?.[1] ?? '';
     await grant(server, AclResourceTypes.TRANSACTIONAL_ID, id, AclOperationTypes.WRITE, AclOperationTypes.DESCRIBE);
     await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.DESCRIBE_CONFIGS);
     log.lines.length = 0;
-    await publishSome(bob(server), log);
+    await expectPublished(bob(server), log);
     expect(log.lines.filter((line) => /--transactional-id|DescribeConfigs/.test(line))).toEqual([]);
   });
 

@@ -99,7 +99,9 @@ describe('Kafka: topics that do not exist', () => {
     const driver = await testDriver(kafka.config());
     const attempt = await new Attempt(driver).open();
     const maker = new EventMaker('app');
-    const names = [`app.${'x'.repeat(300)}1`, `app.${'x'.repeat(300)}2`, 'app.public_テスト'].map(driver.topicName);
+    const names = [`app.${'x'.repeat(300)}1`, `app.${'x'.repeat(300)}2`, 'app.public_テスト'].map((name) =>
+      driver.topicName(name),
+    );
     attempt.publish(maker.batch(6, (i) => ({ topic: names[i % 3] ?? '' })));
     await attempt.listener.untilSettled(6);
     await attempt.publisher.close(1000);
@@ -146,7 +148,7 @@ describe('Kafka: a message that is too large', () => {
     await attempt.listener.untilSettled(9);
     await attempt.publisher.close(1000);
     const letters = await kafka.server.records('app.dead_letter');
-    const id = eventId(attempt.sent[4] as (typeof attempt.sent)[number]);
+    const id = eventId(attempt.sent[4]);
     expect(letters.map(({ key }) => String(key))).toEqual(['k']);
     expect(JSON.parse(String(letters[0]?.value))).toMatchObject({ id, table: 'small', limit: 5000 });
     expect(letters[0]?.headers).toContain(`id=${id}`);

@@ -1,5 +1,4 @@
 import { sequenceAfter } from './codec/record-batch-header.js';
-import type { NodeQueue } from './node-queue.js';
 
 /** What a partition's state of this producer must be younger than to be relied on; the broker keeps it for a day by default. */
 const PROVEN_MS = 60_000;
@@ -98,5 +97,25 @@ export class PartitionLane {
       seqs[at & (seqs.length - 1)] = this.seqs[at & (this.seqs.length - 1)] ?? 0;
     }
     this.seqs = seqs;
+  }
+}
+
+/** What waits for one broker node, and how many requests to it are unanswered. */
+export class NodeQueue {
+  /** Lanes with waiting events; the first is served first. */
+  lanes: PartitionLane[] = [];
+  /** About as many bytes wait in them. */
+  waitingBytes = 0;
+  outstanding = 0;
+  /** A request is being compressed: no other may be made before it is out. */
+  preparing = false;
+
+  constructor(readonly nodeId: number) {}
+
+  add(lane: PartitionLane, bytes: number): void {
+    this.waitingBytes += bytes;
+    if (lane.listed) return;
+    lane.listed = true;
+    this.lanes.push(lane);
   }
 }

@@ -6,8 +6,7 @@ import type { BatchCompressor } from './codec/compression.js';
 import { stampBatch } from './codec/record-batch-header.js';
 import type { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { PartitionBatch, ProducerIdentity } from './kafka-ports.js';
-import type { NodeQueue } from './node-queue.js';
-import type { PartitionLane } from './partition-lane.js';
+import type { NodeQueue, PartitionLane } from './partition-lane.js';
 
 /** All batches of a request together; a single event may be larger. */
 const MAX_REQUEST_BYTES = 1024 * 1024;

@@ -2,8 +2,7 @@ import type { OutgoingEvent } from '#lib/events';
 import { AppError, type Clock, type Metrics, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { BatchOutcome, KafkaClient, ProducerIdentity } from './kafka-ports.js';
-import { NodeQueue } from './node-queue.js';
-import type { PartitionLane } from './partition-lane.js';
+import { NodeQueue, type PartitionLane } from './partition-lane.js';
 import { eventBytes, type RequestBuilder, type RequestDraft, type SentBatch } from './request-builder.js';
 import { judge, type SendFailure, type SizeRefusal } from './send-failure.js';
 

@@ -60,7 +60,7 @@ export class TopicBook {
   laneOf(topic: KnownTopic, event: OutgoingEvent): PartitionLane {
     const { lanes } = topic;
     const partition = partitionOf(event.keySlab, event.keyStart, event.keyEnd, lanes.length);
-    return lanes[partition] as PartitionLane;
+    return lanes[partition];
   }
 
   /** Every lane of every topic. */
