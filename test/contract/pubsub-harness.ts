@@ -1,7 +1,7 @@
 import type { PublisherConfig } from '#lib/config';
 import type { ReceivedMessage } from '../../libs/publishing/src/testing/delivery-check.js';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
-import type { BrokerHarness } from '../../libs/publishing/src/testing/publisher-harness.js';
+import type { BrokerHarness, FaultyNetwork } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { type PubsubEmulator, startPubsub } from '../support/pubsub-emulator.js';
 import { PUBSUB_PROJECT, type PubsubTestClient, type PulledMessage } from '../support/pubsub-test-client.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -17,21 +17,33 @@ const TOPICS = [
   'app.x.y',
 ];
 
+const CUT_INTERVAL_MS = 500;
+
+export interface PubsubHarnessOptions {
+  /** Topics with a subscription. */
+  readonly topics?: readonly string[];
+  /** What a request may take, and what is waited after a lost connection; default: 1000. */
+  readonly ackTimeoutMs?: number;
+}
+
 /** The emulator behind a proxy, with a subscription for each topic. */
 export class PubsubHarness implements BrokerHarness {
   readonly orderedWithin = 'topic';
   /** A subscription gives each message once. */
+  private lastCutMs = -CUT_INTERVAL_MS;
   private readonly pulled: PulledMessage[] = [];
 
   protected constructor(
     readonly emulator: PubsubEmulator,
-    readonly network: TcpProxy,
+    readonly proxy: TcpProxy,
     readonly client: PubsubTestClient,
+    private readonly ackTimeoutMs: number,
   ) {}
 
-  static async start(topics: readonly string[] = TOPICS): Promise<PubsubHarness> {
+  static async start(options: PubsubHarnessOptions = {}): Promise<PubsubHarness> {
+    const { topics = TOPICS, ackTimeoutMs = 1000 } = options;
     const emulator = await startPubsub();
-    const harness = new this(emulator, await TcpProxy.start(emulator.port), emulator.client());
+    const harness = new this(emulator, await TcpProxy.start(emulator.port), emulator.client(), ackTimeoutMs);
     try {
       await Promise.all(topics.map((topic) => harness.client.createSubscribed(topic)));
       return harness;
@@ -41,11 +53,25 @@ export class PubsubHarness implements BrokerHarness {
     }
   }
 
-  config(publisher: Partial<PublisherConfig> = {}, ackTimeoutMs = 1000) {
+  /**
+   * The proxy, which does not cut more often than twice a second: after each cut it is waited until late requests cannot
+   * come any more.
+   */
+  get network(): FaultyNetwork {
+    const { proxy } = this;
+    return {
+      cut: () => this.cutSparingly(),
+      stall: () => proxy.stall(),
+      resume: () => proxy.resume(),
+      accepted: proxy.accepted,
+    };
+  }
+
+  config(publisher: Partial<PublisherConfig> = {}, ackTimeoutMs = this.ackTimeoutMs) {
     return publisherTestConfig(
       {
         type: 'google_pubsub',
-        addresses: [this.network.address],
+        addresses: [this.proxy.address],
         pubSubProjectID: PUBSUB_PROJECT,
         ...publisher,
       },
@@ -85,19 +111,26 @@ export class PubsubHarness implements BrokerHarness {
    */
   async kill(): Promise<void> {
     this.emulator.freeze();
-    this.network.refuse(true);
-    this.network.cut();
+    this.proxy.refuse(true);
+    this.proxy.cut();
     await Promise.resolve();
   }
 
   async start(): Promise<void> {
     this.emulator.thaw();
-    this.network.refuse(false);
+    this.proxy.refuse(false);
     await Promise.resolve();
   }
 
+  private cutSparingly(): void {
+    const now = performance.now();
+    if (now - this.lastCutMs < CUT_INTERVAL_MS) return;
+    this.lastCutMs = now;
+    this.proxy.cut();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.network[Symbol.asyncDispose]();
+    await this.proxy[Symbol.asyncDispose]();
     await this.client.close();
     await this.emulator[Symbol.asyncDispose]();
   }

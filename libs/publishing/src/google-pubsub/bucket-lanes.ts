@@ -12,6 +12,8 @@ export class Lane {
   state: LaneState = 'empty';
   /** How many events the request that is out took. */
   outCount = 0;
+  /** When it was sent, monotonic. */
+  sentAtMs = 0;
   /** How many events a request may take: fewer while one that cannot be taken is looked for. */
   limit = Number.POSITIVE_INFINITY;
   /** The request failed and was not yet sent again with success. */

@@ -1,5 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Logger, type Metrics } from '#lib/kernel';
+import { AppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
 import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import type { SettleBatch } from '../settle-batch.js';
 import { BucketLanes, type Lane } from './bucket-lanes.js';
@@ -26,6 +26,7 @@ export interface DispatcherParts {
   readonly settle: SettleBatch;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 export interface DispatcherHooks {
@@ -127,6 +128,7 @@ export class Dispatcher {
     }
     const request = this.writer.write(lane.topicPath, lane.orderingKey, queue, from, from + count, bytes);
     lane.outCount = count;
+    lane.sentAtMs = this.parts.clock.now();
     this.out += 1;
     this.parts.metrics.publishAttempts(count);
     if (retries > 0) this.parts.metrics.publishRetries(retries);

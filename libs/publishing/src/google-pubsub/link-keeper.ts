@@ -37,12 +37,7 @@ export class LinkKeeper {
     return this.current;
   }
 
-  /** How long to wait after the next failure that says nothing about the link. */
-  nextDelayMs(): number {
-    return this.backoff.next();
-  }
-
-  /** Something was stored: the next trouble is a new one. */
+  /** Something was stored over the link: the next one that breaks is a new trouble. */
   succeeded(): void {
     this.backoff.reset();
   }

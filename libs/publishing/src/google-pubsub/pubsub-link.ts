@@ -58,7 +58,7 @@ export class PubsubLink {
     const onAbort = () => link.abandon();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      if (signal.aborted) link.abandon();
+      if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting to Pub/Sub was aborted');
       await link.probe();
       return link;
     } catch (error) {
@@ -158,6 +158,7 @@ export class PubsubLink {
   }
 
   private ask(method: TopicMethod, field: string, topic: string): Promise<CallFailure | undefined> {
+    if (this.closed) return Promise.resolve(GIVEN_UP);
     const path = topicPath(this.settings.project, topic);
     const metadata = requestParams(field, path);
     return new Promise((resolve) => {
@@ -190,6 +191,12 @@ export class PubsubLink {
 }
 
 const NOTHING = Buffer.alloc(0);
+const GIVEN_UP: CallFailure = {
+  code: STATUS.cancelled,
+  message: 'the connection was given up',
+  answered: true,
+  cause: undefined,
+};
 /** How gRPC begins when a call did not get as far as a connection. */
 const NEVER_SENT = /^(No connection established|Getting metadata from plugin failed|Name resolution failed)/;
 

@@ -1,6 +1,7 @@
 import type { OutgoingEvent } from '#lib/events';
 import {
   AppError,
+  Backoff,
   type CancelTimer,
   type Clock,
   deferred,
@@ -23,6 +24,8 @@ import { createTopic, ensureTopics } from './topic-setup.js';
 const UNORDERED_LANES = 8;
 /** Requests out at a time: more would be smaller ones. */
 const CONCURRENCY = 16;
+const MIN_REFUSAL_MS = 100;
+const MAX_REFUSAL_MS = 10_000;
 
 export interface PubsubPublisherParts {
   readonly settings: LinkSettings;
@@ -48,6 +51,7 @@ export class PubsubPublisher implements Publisher {
   private health: PubsubLink | undefined;
   private trouble: AppError | undefined;
   private readonly failing = new Set<Lane>();
+  private readonly refusals = new Backoff(MIN_REFUSAL_MS, MAX_REFUSAL_MS);
   /** Lanes that were refused, until the back-off is over. */
   private refused: Lane[] = [];
   private cancelPause: CancelTimer | undefined;
@@ -72,6 +76,7 @@ export class PubsubPublisher implements Publisher {
         settle: this.settle,
         metrics,
         logger,
+        clock,
       },
       {
         failed: (lane, failure, unknown) => this.onFailed(lane, failure, unknown),
@@ -157,7 +162,7 @@ export class PubsubPublisher implements Publisher {
   private onFailed(lane: Lane, failure: CallFailure, unknown: boolean): void {
     if (this.ended) return;
     this.failing.add(lane);
-    if (unknown) this.fence.hold(lane);
+    if (unknown) this.fence.hold(lane, lane.sentAtMs);
     if (this.stopping.signal.aborted) return;
     const { project, publisher } = this.parts.settings;
     const error = mapCallFailure(failure, `topic "${lane.topic}"`, project);
@@ -194,7 +199,7 @@ export class PubsubPublisher implements Publisher {
     this.onTrouble(error);
     if (this.cancelPause !== undefined) return;
     this.dispatcher.use(undefined);
-    this.cancelPause = this.parts.clock.after(this.keeper.nextDelayMs(), () => {
+    this.cancelPause = this.parts.clock.after(this.refusals.next(), () => {
       this.cancelPause = undefined;
       const lanes = this.refused;
       this.refused = [];
@@ -238,13 +243,15 @@ export class PubsubPublisher implements Publisher {
 
   private onStored(lane: Lane): void {
     this.failing.delete(lane);
+    this.fence.answered(this.parts.clock.now() - lane.sentAtMs);
+    this.keeper.succeeded();
     this.allWell();
   }
 
   /** Unless something still has to be sent again. */
   private allWell(): void {
     if (this.failing.size > 0) return;
-    this.keeper.succeeded();
+    this.refusals.reset();
     if (this.trouble === undefined) return;
     this.trouble = undefined;
     this.parts.logger.info('the broker takes events again');
