@@ -1,215 +1,194 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PublisherConfig } from '#lib/config';
-import { EventMaker } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
-import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { createTestCa, type TestCa } from '../support/certificates.js';
 import { type KafkaServer, startKafka } from '../support/kafka-server.js';
+import { tempDir, type TempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
+import { TestClient } from './kafka-batches.js';
 
-const BOB = { name: 'bob', password: 'geheim-1' };
-const ALICE = { name: 'alice', password: 'geheim-2' };
-const NO_TLS = { enabled: true, caCert: undefined, clientCert: undefined, clientKey: undefined, serverName: undefined };
-const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
-const { kafka: defaults } = publisherTestConfig({ type: 'kafka' }).publisher;
+const ALICE = { name: 'alice', password: 'alice-secret' };
+const EVE = { name: 'eve', password: 'eve-secret' };
+/** How long the SASL_PLAINTEXT listener believes in credentials. */
+const SESSION_MS = 2_000;
+const GUARDED = 'guarded';
 
-interface Secured {
-  readonly server: KafkaServer;
-  readonly ca: TestCa;
-  readonly other: TestCa;
-}
+let dir: TempDir;
+let ca: TestCa;
+let strangersCa: TestCa;
+let server: KafkaServer;
 
-/** One server with every kind of listener. Whoever comes without credentials may do all, alice too, bob what he is granted. */
-async function startSecured(): Promise<Secured> {
-  const dir = await mkdtemp(join(tmpdir(), 'wal-listener-test-'));
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
-  const ca = createTestCa(dir);
-  const other = createTestCa(dir, 'other-ca');
-  const { certFile, keyFile } = ca.issue('server', ['localhost', '127.0.0.1', 'kafka.internal']);
-  const server = await startKafka({
+beforeAll(async () => {
+  dir = await tempDir();
+  ca = createTestCa(dir.path);
+  strangersCa = createTestCa(dir.path, 'strangers-ca');
+  const pair = ca.issue('kafka');
+  server = await startKafka({
     listeners: ['SSL', 'SASL_PLAINTEXT', 'SASL_SSL'],
-    tls: { certFile, keyFile, caFile: ca.certFile },
-    users: [BOB, ALICE],
+    tls: { ...pair, caFile: ca.certFile },
+    users: [ALICE, EVE],
     properties: [
+      'listener.name.sasl_ssl.ssl.client.auth=required',
+      'listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512',
+      `listener.name.sasl_plaintext.connections.max.reauth.ms=${String(SESSION_MS)}`,
       'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      'super.users=User:ANONYMOUS;User:alice;User:CN=client',
+      'allow.everyone.if.no.acl.found=true',
+      'super.users=User:ANONYMOUS',
     ],
   });
-  afterAll(() => server[Symbol.asyncDispose]());
-  await createTopic(server, 'app.public_items');
-  return { server, ca, other };
-}
+  await server.createTopic('open');
+  await server.createTopic(GUARDED);
+  await server.admin((admin) => admin.createAcls({ acl: [2, 5].map(allowAlice) }));
+});
 
-let starting: Promise<Secured> | undefined;
-const secured = () => (starting ??= startSecured());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await dir[Symbol.asyncDispose]();
+});
 
-async function createTopic(server: KafkaServer, topic: string): Promise<void> {
-  const create = async () => {
-    await server.createTopic(topic, 2);
-    return true;
-  };
-  await waitFor(create, { what: `topic ${topic} to be created` });
-}
+/** Everything on the topic (2) or the transactional id (5) named `guarded`; for nobody else then. */
+const allowAlice = (resourceType: number) => ({
+  resourceType,
+  resourceName: GUARDED,
+  resourcePatternType: 3,
+  principal: 'User:alice',
+  host: '*',
+  operation: 2,
+  permissionType: 3,
+});
 
-const config = (publisher: Partial<PublisherConfig>) =>
-  publisherTestConfig({ type: 'kafka', kafka: defaults, ...publisher }, 2000);
+const tls = (files: Partial<PublisherConfig['tls']> = {}) => ({
+  ...publisherTestConfig({ type: 'kafka' }).publisher.tls,
+  enabled: true,
+  caCert: ca.certFile,
+  ...files,
+});
 
-/** Publishes a few events and closes; rejects with what open or publishing ended with. */
-async function expectPublished(publisher: Partial<PublisherConfig>, log?: DriverLog): Promise<void> {
-  const attempt = new Attempt(await testDriver(config(publisher), log));
-  try {
-    await attempt.open(undefined, ['app.public_items']);
-    attempt.publish(new EventMaker('app').batch(10));
-    await attempt.listener.untilSettled(10);
-    expect(attempt.listener.states).toEqual([]);
-  } finally {
-    await attempt.publisher.close(1000);
-  }
-}
+const as = ({ name, password }: typeof ALICE, saslMechanism: PublisherConfig['saslMechanism']) => ({
+  username: name,
+  password,
+  saslMechanism,
+});
 
-describe('Kafka: credentials', () => {
-  it('plain, SCRAM-SHA-256 and SCRAM-SHA-512, with and without TLS', async () => {
-    const { server, ca } = await secured();
-    const login = { username: ALICE.name, password: ALICE.password };
-    for (const saslMechanism of MECHANISMS) {
-      await expectPublished({ addresses: [server.addressOf('SASL_PLAINTEXT')], saslMechanism, ...login });
-      const tls = { ...NO_TLS, caCert: ca.certFile };
-      await expectPublished({ addresses: [server.addressOf('SASL_SSL')], saslMechanism, tls, ...login });
+const connect = (listener: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL', publisher: Partial<PublisherConfig>) =>
+  new TestClient({ addresses: [server.addressOf(listener)], ...publisher }).connect();
+
+const refusal = (code: string, words: RegExp) => ({ code, message: expect.stringMatching(words) as string });
+
+describe('SASL', () => {
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)('%s takes the password', async (mechanism) => {
+    using own = await connect('SASL_PLAINTEXT', as(ALICE, mechanism));
+    const identity = await own.client.producerIdentity(mechanism);
+    expect(await own.send('open', identity, 0, mechanism)).toMatchObject({ errorCode: 0 });
+  });
+
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
+    '%s refuses a wrong one for good, without repeating it',
+    async (mechanism) => {
+      const connecting = connect('SASL_PLAINTEXT', as({ ...ALICE, password: 'guessed' }, mechanism));
+      await expect(connecting).rejects.toMatchObject(
+        refusal('BROKER_AUTH', /^(?!.*guessed).*SASL_AUTHENTICATION_FAILED/),
+      );
+      await expect(connecting).rejects.toMatchObject({ retriable: false });
+    },
+  );
+
+  it('says which mechanisms there are when ours is not among them', async () => {
+    const connecting = connect('SASL_SSL', { ...as(ALICE, 'plain'), tls: tls(withPair(ca)) });
+    await expect(connecting).rejects.toMatchObject(
+      refusal('BROKER_AUTH', /UNSUPPORTED_SASL_MECHANISM: it offers SCRAM-SHA-512/),
+    );
+  });
+
+  it('that is not configured leaves a hint where the broker wants it', async () => {
+    await expect(connect('SASL_PLAINTEXT', {})).rejects.toMatchObject({
+      code: 'BROKER_UNREACHABLE',
+      remedy: expect.stringContaining('publisher.saslMechanism') as string,
+    });
+  });
+
+  it('is renewed before the broker forgets it, and no request is lost or overtaken by that', async () => {
+    using own = await connect('SASL_PLAINTEXT', as(ALICE, 'scram-sha-256'));
+    const identity = await own.client.producerIdentity('renewed');
+    const sent: Promise<unknown>[] = [];
+    const started = performance.now();
+    for (let i = 0; performance.now() - started < 3 * SESSION_MS; i++) {
+      const outcome = own.send('open', identity, i, String(i));
+      sent.push(outcome);
+      // Several are under way at any time.
+      if (i % 10 === 9) await outcome;
+      if (i % 100 === 99) await own.client.ping(new AbortController().signal);
     }
-  });
-
-  it('that are wrong or missing are refused for good, and not repeated', async () => {
-    const { server } = await secured();
-    const addresses = [server.addressOf('SASL_PLAINTEXT')];
-    for (const saslMechanism of MECHANISMS) {
-      for (const wrong of [
-        { username: ALICE.name, password: 'wrong-password' },
-        { username: 'nobody', password: ALICE.password },
-      ]) {
-        const error: unknown = await expectPublished({ addresses, saslMechanism, ...wrong }).catch((e: unknown) => e);
-        expect(error).toMatchObject({ code: 'BROKER_AUTH', retriable: false });
-        expect(JSON.stringify(error) + String(error)).not.toContain(wrong.password);
-      }
-    }
+    const outcomes = await Promise.all(sent);
+    expect(outcomes.every((outcome) => (outcome as { readonly errorCode: number }).errorCode === 0)).toBe(true);
+    expect(own.lost).toEqual([]);
   });
 });
 
-describe('Kafka: TLS', () => {
-  it('verifies the server against the CA, by name and by address', async () => {
-    const { server, ca, other } = await secured();
-    const address = server.addressOf('SSL');
-    const port = address.split(':')[1] ?? '';
-    const pair = ca.issue('client');
-    const tls = { ...NO_TLS, caCert: ca.certFile, clientCert: pair.certFile, clientKey: pair.keyFile };
-    await expectPublished({ addresses: [address], tls });
-    await expectPublished({ addresses: [`localhost:${port}`], tls });
-    await expectPublished({ addresses: [address], tls: { ...tls, serverName: 'kafka.internal' } });
-    const failure = { code: 'BROKER_TLS', retriable: false };
-    const wrong = [{ ...tls, caCert: other.certFile }, { ...tls, serverName: 'kafka.example' }, NO_TLS];
-    for (const each of wrong)
-      await expect(expectPublished({ addresses: [address], tls: each })).rejects.toMatchObject(failure);
+const withPair = (issuer: TestCa) => {
+  const { certFile: clientCert, keyFile: clientKey } = issuer.issue('client');
+  return { clientCert, clientKey };
+};
+
+describe('TLS', () => {
+  it('trusts the authority that is configured', async () => {
+    using own = await connect('SSL', { tls: tls() });
+    const identity = await own.client.producerIdentity(undefined);
+    expect(await own.send('open', identity, 0, 'encrypted')).toMatchObject({ errorCode: 0 });
   });
 
-  it('shows a client certificate, which is who we are', async () => {
-    const { server, ca } = await secured();
-    const stranger = ca.issue('stranger');
-    const tls = { ...NO_TLS, caCert: ca.certFile, clientCert: stranger.certFile, clientKey: stranger.keyFile };
-    const addresses = [server.addressOf('SSL')];
-    await expect(expectPublished({ addresses, tls })).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
-    const missing = { ...tls, clientKey: '/nowhere/client.key' };
-    await expect(expectPublished({ addresses, tls: missing })).rejects.toMatchObject({
-      code: 'BROKER_CONFIG',
-      message: expect.stringContaining('publisher.clientKey') as unknown,
-    });
+  it.each([
+    ['another authority', () => tls({ caCert: strangersCa.certFile })],
+    ["the system's authorities alone", () => tls({ caCert: undefined })],
+    ['another name', () => tls({ serverName: 'kafka.example' })],
+  ])('refuses the server by %s for good', async (_what, options) => {
+    await expect(connect('SSL', { tls: options() })).rejects.toMatchObject({ code: 'BROKER_TLS', retriable: false });
   });
 
-  it('is not spoken to a listener without it, nor the other way round', async () => {
-    const { server, ca } = await secured();
-    const tls = { ...NO_TLS, caCert: ca.certFile };
-    await expect(expectPublished({ addresses: [server.address], tls })).rejects.toMatchObject({
-      code: 'BROKER_UNREACHABLE',
-    });
-    await expect(expectPublished({ addresses: [server.addressOf('SSL')] })).rejects.toMatchObject({
-      code: 'BROKER_UNREACHABLE',
-    });
-  });
-});
-
-describe('Kafka: several seed brokers', () => {
-  it('are tried in turn', async () => {
-    const { server } = await secured();
-    await expectPublished({ addresses: ['127.0.0.1:1', server.address] });
-    await expect(expectPublished({ addresses: ['127.0.0.1:1', '127.0.0.1:2'] })).rejects.toMatchObject({
-      code: 'BROKER_UNREACHABLE',
-    });
-  });
-});
-
-describe('Kafka: access control', () => {
-  const bob = (server: KafkaServer) => ({
-    addresses: [server.addressOf('SASL_PLAINTEXT')],
-    saslMechanism: 'scram-sha-256' as const,
-    username: BOB.name,
-    password: BOB.password,
+  it('takes the name to verify from the configuration', async () => {
+    using own = await connect('SSL', { tls: tls({ serverName: 'localhost' }) });
+    expect(await own.client.topicNames()).toContain('open');
   });
 
-  async function grant(
-    server: KafkaServer,
-    resourceType: AclResourceTypes,
-    resourceName: string,
-    ...operations: AclOperationTypes[]
-  ) {
-    const acl = operations.map((operation) => ({
-      resourceType,
-      resourceName,
-      operation,
-      resourcePatternType: ResourcePatternTypes.LITERAL,
-      permissionType: AclPermissionTypes.ALLOW,
-      principal: `User:${BOB.name}`,
-      host: '*',
-    }));
-    await server.admin((admin) => admin.createAcls({ acl }));
-  }
+  it('shows a certificate of its own where the server wants one, and SASL goes on top', async () => {
+    using own = await connect('SASL_SSL', { ...as(ALICE, 'scram-sha-512'), tls: tls(withPair(ca)) });
+    const identity = await own.client.producerIdentity('mutual');
+    expect(await own.send('open', identity, 0, 'mutual')).toMatchObject({ errorCode: 0 });
+  });
 
-  it('names what is missing, one after the other, and does with less where it can', async () => {
-    const { server } = await secured();
-    // A topic that one may not see looks like one that does not exist.
-    await expect(expectPublished(bob(server))).rejects.toMatchObject({
+  it.each([
+    ['without one', () => tls()],
+    ['with one of another authority', () => tls(withPair(strangersCa))],
+  ])('is refused for good %s', async (_what, options) => {
+    await expect(connect('SASL_SSL', { ...as(ALICE, 'scram-sha-512'), tls: options() })).rejects.toMatchObject({
+      code: 'BROKER_TLS',
       retriable: false,
-      message: expect.stringContaining('app.public_items') as unknown,
     });
-    await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.DESCRIBE);
-    await expect(expectPublished(bob(server))).rejects.toMatchObject({ code: 'BROKER_AUTH', retriable: false });
-    await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.WRITE);
-    const log = { lines: [] as string[] };
-    await expectPublished(bob(server), log);
-    expect(log.lines.filter((line) => line.includes('--transactional-id'))).toHaveLength(1);
-    expect(log.lines.filter((line) => line.includes('DescribeConfigs'))).toHaveLength(1);
-    const id = /"transactionalId":"([^"]+)"/.exec(log.lines.join('\n'))?.[1] ?? '';
-    await grant(server, AclResourceTypes.TRANSACTIONAL_ID, id, AclOperationTypes.WRITE, AclOperationTypes.DESCRIBE);
-    await grant(server, AclResourceTypes.TOPIC, 'app.public_items', AclOperationTypes.DESCRIBE_CONFIGS);
-    log.lines.length = 0;
-    await expectPublished(bob(server), log);
-    expect(log.lines.filter((line) => /--transactional-id|DescribeConfigs/.test(line))).toEqual([]);
   });
 
-  it('that forbids a topic met later ends the service and names the topic', async () => {
-    const { server } = await secured();
-    await createTopic(server, 'app.public_secret');
-    await grant(server, AclResourceTypes.TOPIC, 'app.public_secret', AclOperationTypes.DESCRIBE);
-    const attempt = await new Attempt(await testDriver(config(bob(server)))).open();
-    attempt.publish(new EventMaker('app').batch(2, (i) => ({ table: i === 1 ? 'secret' : 'items' })));
-    expect(await attempt.listener.untilFailed()).toMatchObject({
-      code: 'BROKER_AUTH',
-      retriable: false,
-      message: expect.stringContaining('app.public_secret') as unknown,
-      remedy: expect.stringContaining("--topic 'app.public_secret'") as unknown,
+  it('names a file that cannot be read', async () => {
+    await expect(connect('SSL', { tls: tls({ caCert: '/nowhere/ca.pem' }) })).rejects.toMatchObject(
+      refusal('BROKER_CONFIG', /publisher\.caCert/),
+    );
+  });
+});
+
+describe('permissions', () => {
+  it('are missed by name, with what to grant', async () => {
+    using allowed = await connect('SASL_PLAINTEXT', as(ALICE, 'plain'));
+    using denied = await connect('SASL_PLAINTEXT', as(EVE, 'plain'));
+    await waitFor(() => allowed.client.producerIdentity(GUARDED), { what: 'the permission to be known' });
+    expect((await allowed.client.layout([GUARDED])).get(GUARDED)?.leaders).toEqual([1]);
+
+    await expect(denied.client.layout([GUARDED])).rejects.toMatchObject({
+      ...refusal('BROKER_AUTH', /topic "guarded".*TOPIC_AUTHORIZATION_FAILED/),
+      remedy: expect.stringContaining('Write and Describe') as string,
     });
-    await attempt.publisher.close(0);
+    await expect(denied.client.producerIdentity(GUARDED)).rejects.toMatchObject(
+      refusal('BROKER_AUTH', /transactional id "guarded".*TRANSACTIONAL_ID_AUTHORIZATION_FAILED/),
+    );
+    expect(await denied.client.topicSettings([GUARDED])).toEqual(new Map());
+    const identity = await denied.client.producerIdentity(undefined);
+    expect(await denied.send(GUARDED, identity, 0, 'no')).toMatchObject({ errorName: 'TOPIC_AUTHORIZATION_FAILED' });
   });
 });

@@ -123,9 +123,9 @@ export class KafkaServer implements AsyncDisposable {
     );
   }
 
-  /** Everything a topic holds, read by kcat with every checksum checked. */
-  records(topic: string): Promise<readonly KcatRecord[]> {
-    return kcatRead(this.address, topic);
+  /** Everything a topic holds, read by kcat with every checksum checked; without headers when they are no plain text. */
+  records(topic: string, withHeaders = true): Promise<readonly KcatRecord[]> {
+    return kcatRead(this.address, topic, withHeaders);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

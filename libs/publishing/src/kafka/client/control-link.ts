@@ -98,6 +98,8 @@ function summary(failures: readonly AppError[]): AppError {
 /** The promise's value, or a rejection as soon as the signal aborts. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = () => new AppError('BROKER_UNREACHABLE', 'asking Kafka was aborted');
+  // When the signal comes first nobody hears how the promise ends.
+  promise.catch(() => undefined);
   if (signal.aborted) throw aborted();
   let onAbort = () => {};
   const interrupted = new Promise<never>((_, reject) => {
