@@ -47,6 +47,12 @@ export class PubsubTestClient implements AsyncDisposable {
     await unlessItExists(this.publisher.createTopic({ name: this.topicPath(topic) }));
   }
 
+  /** Publishes a message to the topic, which is created when it does not exist. */
+  async publish(topic: string, body: string): Promise<void> {
+    await this.createTopic(topic);
+    await this.publisher.publish({ topic: this.topicPath(topic), messages: [{ data: Buffer.from(body) }] });
+  }
+
   async deleteTopic(topic: string): Promise<void> {
     await this.publisher.deleteTopic({ topic: this.topicPath(topic) });
   }
