@@ -65,8 +65,14 @@ export const ERROR_CODES = {
   BROKER_AUTH: fatal('The broker refused the credentials.', 'Check the publisher credentials.'),
   BROKER_TLS: fatal('The TLS handshake with the broker failed.', 'Check publisher.caCert and serverName.'),
   BROKER_CONFIG: fatal('The broker is not set up for what is configured.', 'See the message.'),
-  BROKER_OTHER_WRITER: retry('Another writer publishes to the stream.', 'Give wal-listener a stream of its own.'),
-  SUBJECT_NOT_COVERED: fatal('No stream stores the subject.', 'Add it to the stream, as the message says.'),
+  BROKER_OTHER_WRITER: retry(
+    'Another writer publishes to the stream, or another process in the place of this one.',
+    'Give wal-listener a stream of its own, and installations that are no replicas of each other slots of their own.',
+  ),
+  SUBJECT_NOT_COVERED: fatal(
+    'No stream or topic takes the event.',
+    'Add the subject to the stream or create the topic, as the message says.',
+  ),
   POISON: fatal(
     'The broker can never take this message (too large or invalid).',
     'Raise the limit, exclude the column, or choose publisher.onPoison.',
