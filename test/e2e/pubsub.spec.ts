@@ -5,11 +5,10 @@ import { arrivesComplete, expectSurvived, stopsInOrder, survivesOwnKills } from 
 import { PubsubBroker } from './support/pubsub-broker.js';
 import { Scenario } from './support/scenario.js';
 
-const SUITE = pubsubSuite('from PostgreSQL to Google Pub/Sub');
 const VERSION = 18;
 const ACK_TIMEOUT_MS = 2000;
 
-describe.skipIf(!pubsubAvailable)(SUITE, () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('from PostgreSQL to Google Pub/Sub')])('%s', () => {
   const given = { version: VERSION, pauseMs: 50, startBroker: PubsubBroker.start } as const;
   arrivesComplete(given, 60_000);
   survivesOwnKills(given, 10);

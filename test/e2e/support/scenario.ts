@@ -64,6 +64,15 @@ export class Scenario<Broker extends BrokerUnderTest = BrokerUnderTest> implemen
     return BigInt(String(row?.['lsn']));
   }
 
+  /** Waits until the slot has confirmed more than that: the program delivers. */
+  async confirmsBeyond(lsn: bigint): Promise<void> {
+    await waitFor(async () => (await this.confirmedLsn()) > lsn, {
+      deadlineMs: 60_000,
+      intervalMs: 20,
+      what: () => `the slot to be confirmed${this.listener?.lastOutput() ?? ''}`,
+    });
+  }
+
   /** Waits until everything committed so far is confirmed by the slot. */
   async caughtUp(deadlineMs: number, slot = SLOT): Promise<void> {
     const [end] = await this.database.query('SELECT pg_current_wal_insert_lsn() AS lsn');
