@@ -58,7 +58,8 @@ export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: nu
     const listener = scenario.startListener();
     await scenario.caughtUp(CATCH_UP_MS);
     await listener.terminate();
-    await scenario.expectNothingLost();
+    const received = await scenario.expectNothingLost();
+    expect(received.bodies.size).toBeGreaterThan(kills);
   });
 }
 
