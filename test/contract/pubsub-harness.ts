@@ -93,7 +93,7 @@ export class PubsubHarness implements BrokerHarness {
 
   /** The same with all that a pull subscriber sees. Rejects when a subscriber saw a key in another order. */
   async messages(topic?: string): Promise<readonly PulledMessage[]> {
-    for (const name of await this.client.topics()) {
+    for (const name of this.client.subscribed) {
       const pulled = await this.client.pullAll(name);
       const lastOfKey = new Map<string, number>();
       for (const { orderingKey, messageId } of pulled) {

@@ -22,6 +22,8 @@ const MAX_PULLED = 1000;
 export class PubsubTestClient implements AsyncDisposable {
   readonly publisher: v1.PublisherClient;
   readonly subscriber: v1.SubscriberClient;
+  /** Topics that got a subscription through this client. */
+  readonly subscribed = new Set<string>();
 
   /** @param address `host:port` */
   constructor(
@@ -65,6 +67,7 @@ export class PubsubTestClient implements AsyncDisposable {
 
   /** Creates the topic's subscription of the same id, unless it exists: it gets what is published from now on. */
   async subscribe(topic: string, ordering = true): Promise<void> {
+    this.subscribed.add(topic);
     await unlessItExists(
       this.subscriber.createSubscription({
         name: this.subscriptionPath(topic),
