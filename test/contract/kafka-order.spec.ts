@@ -56,6 +56,34 @@ describe('Kafka: a refused batch is never overtaken', () => {
     expect(await faults(kafka, taken)).toEqual([]);
   });
 
+  it.each([
+    ['a partition that has stored earlier ones', true],
+    ['a partition that has stored none yet, and so would take any sequence number', false],
+  ])('when it is too large by now and those behind it, on the wire already, are not: %s', async (_name, isUsed) => {
+    await using kafka = await start();
+    const driver = await testDriver(kafka.config());
+    const attempt = await new Attempt(driver).open(undefined, ['app.public_items', 'app.public_orders']);
+    const maker = new EventMaker('app');
+    if (isUsed) {
+      attempt.publish(maker.batch(400, spread));
+      await attempt.listener.untilSettled(400);
+    } else {
+      // The connection is made, another partition was written to.
+      attempt.publish([maker.next({ key: 'k1', table: 'orders' })]);
+      await attempt.listener.untilSettled(1);
+    }
+    await configure(kafka, 'app.public_items', { 'max.message.bytes': '40000' });
+    kafka.network.stall();
+    attempt.publish(maker.batch(40, () => ({ key: 'k0', fillBytes: 1500 })));
+    attempt.publish(maker.batch(200, (i) => ({ ...spread(i), fillBytes: 500 })));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    kafka.network.resume();
+    await attempt.listener.untilSettled(attempt.sent.length);
+    await attempt.publisher.close(1000);
+    expect(attempt.listener.states).toEqual([]);
+    expect(await faults(kafka, attempt.sent)).toEqual([]);
+  });
+
   it('when one topic is gone for a while', async () => {
     await using kafka = await start();
     const attempt = await openAttempt(kafka);
