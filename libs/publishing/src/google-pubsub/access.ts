@@ -53,7 +53,7 @@ async function tokenSource(
   const isNamed = (process.env['GOOGLE_APPLICATION_CREDENTIALS'] ?? '') !== '';
   if (!endpoint.isGoogle && !isNamed) return undefined;
   try {
-    return await new googleAuthLibrary.GoogleAuth({ scopes: SCOPES }).getClient();
+    return await googleAuth({ scopes: SCOPES }).getClient();
   } catch (error) {
     throw new AppError('BROKER_AUTH', `no application default credentials: ${text(error)}`, {
       cause: error,
@@ -66,7 +66,7 @@ async function fileSource(path: string): Promise<googleAuthLibrary.AuthClient> {
   const content = await credentialFile(CREDENTIALS_KEY, path);
   try {
     const credentials = JSON.parse(content.toString('utf8')) as googleAuthLibrary.JWTInput;
-    const client = await new googleAuthLibrary.GoogleAuth({ credentials, scopes: SCOPES }).getClient();
+    const client = await googleAuth({ credentials, scopes: SCOPES }).getClient();
     if (client instanceof googleAuthLibrary.JWT) checkServiceAccount(client);
     return client;
   } catch (error) {
@@ -74,6 +74,14 @@ async function fileSource(path: string): Promise<googleAuthLibrary.AuthClient> {
     const reason = error instanceof SyntaxError ? 'it is no JSON' : text(error);
     throw new AppError('BROKER_CONFIG', `${CREDENTIALS_KEY} ${path} cannot be used: ${reason}`, { cause: error });
   }
+}
+
+/** A service account signs its tokens itself, as with all of Google's clients for gRPC: no other server is asked. */
+function googleAuth(options: googleAuthLibrary.GoogleAuthOptions): googleAuthLibrary.GoogleAuth {
+  const auth = new googleAuthLibrary.GoogleAuth(options);
+  auth.useJWTAccessWithScope = true;
+  auth.defaultServicePath = 'pubsub.googleapis.com';
+  return auth;
 }
 
 function checkServiceAccount(client: googleAuthLibrary.JWT): void {
