@@ -179,11 +179,12 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: what an abandoned connec
     await first.publisher.close(0);
     const second = new Attempt(driver);
     await second.publisher.open(signal);
-    const preparing = second.publisher.prepare([], signal);
+    const publishing = second.publisher.prepare([], signal).then(() => {
+      second.publish(replay([...first.sent, ...maker.batch(100, fewKeys)], 50));
+    });
     await aLittleAfterConnection(proxy, 2);
     proxy.release();
-    await preparing;
-    second.publish(replay([...first.sent, ...maker.batch(100, fewKeys)], 50));
+    await publishing;
     await second.listener.untilSettled(200);
     await second.publisher.close(1000);
     const all = [...first.sent.slice(0, 50), ...second.sent];
