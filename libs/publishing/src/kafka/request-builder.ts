@@ -64,13 +64,17 @@ export class RequestBuilder {
     const unfinished: PartitionLane[] = [];
     let room = MAX_REQUEST_BYTES;
     let events = 0;
+    let lanesLeft = node.lanes.length;
     this.retries = 0;
     for (const lane of node.lanes) {
+      // An equal share for each: what is reported as settled has no gaps, so the oldest of all lanes have to go first.
+      const share = Math.max(MIN_BATCH_BYTES, Math.floor(room / lanesLeft));
+      lanesLeft -= 1;
       if ((batches.length > 0 && room < MIN_BATCH_BYTES) || !lane.maySend(nowMs)) {
         later.push(lane);
         continue;
       }
-      const batch = this.fill(lane, batches.length === 0 ? MAX_REQUEST_BYTES : room, nowMs);
+      const batch = this.fill(lane, share, batches.length === 0 ? Number.POSITIVE_INFINITY : room, nowMs);
       if (batch === undefined) {
         later.push(lane);
         continue;
@@ -115,9 +119,9 @@ export class RequestBuilder {
     for (const { memory } of draft.batches) if (memory !== undefined) this.parts.memory.giveBack(memory);
   }
 
-  private fill(lane: PartitionLane, roomBytes: number, nowMs: number): SentBatch | undefined {
+  private fill(lane: PartitionLane, shareBytes: number, firstBytes: number, nowMs: number): SentBatch | undefined {
     const { window, writer, letters, clock, cutBytes } = this.parts;
-    const limit = Math.min(roomBytes, cutBytes(lane.topic));
+    const limit = Math.min(shareBytes, cutBytes(lane.topic));
     const count = lane.waiting;
     let taken = 0;
     let bytes = 0;
@@ -125,9 +129,8 @@ export class RequestBuilder {
       const seq = lane.waitingAt(taken);
       const event = (letters.size > 0 ? letters.get(seq) : undefined) ?? window.at(seq);
       if (event === undefined) throw new RangeError(`event ${seq} is settled and waits to be sent`);
-      // Whether an event fits at all was seen when it got its place: compressed it may.
-      const alone = taken === 0 && roomBytes === MAX_REQUEST_BYTES;
-      if (!writer.tryAppend(event, alone ? Number.POSITIVE_INFINITY : limit)) break;
+      // A single event may be larger: whether the topic takes it at all was seen when it got its place.
+      if (!writer.tryAppend(event, taken === 0 ? firstBytes : limit)) break;
       bytes += eventBytes(event);
       if (window.sentAtMs(seq) !== 0) this.retries += 1;
       window.markSent(seq, nowMs);

@@ -24,6 +24,8 @@ export interface KnownTopic {
 export class TopicBook {
   private readonly topics = new Map<string, KnownTopic>();
   private readonly wanted = new Set<string>();
+  /** Topics that are gone, though they were there before. */
+  private readonly vanished = new Set<string>();
   private readonly weak = new Set<string>();
   private route: Route | undefined;
   private routeTopic: KnownTopic | undefined;
@@ -75,7 +77,7 @@ export class TopicBook {
   async learn(names: readonly string[], signal: AbortSignal): Promise<void> {
     const unknown = [...new Set([...names, ...this.wanted])].filter((name) => !this.topics.has(name));
     if (unknown.length > 0) {
-      const layouts = await ensureTopics(this.client, this.publisher, unknown, signal);
+      const layouts = await this.ensure(unknown, signal);
       for (const layout of layouts) this.adopt(layout);
       await this.readSettings(layouts);
     }
@@ -84,21 +86,16 @@ export class TopicBook {
 
   /**
    * Takes over what the cluster says now of all known topics. Only while nothing is on the wire: a topic's number of
-   * partitions may have changed, and with it every key's place.
-   * @throws AppError BROKER_REFUSED for a topic that is gone or a partition without a leader
+   * partitions may have changed, and with it every key's place. A topic that is gone is learned anew when it is met.
+   * @throws AppError BROKER_REFUSED for a partition without a leader, or a topic that is gone and wanted
    */
   async refresh(signal: AbortSignal): Promise<void> {
     const names = [...this.topics.keys()];
     const layouts = await this.client.layout(names);
     for (const name of names) {
       const layout = layouts.get(name);
-      if (layout === undefined) {
-        throw new AppError('BROKER_REFUSED', `topic "${name}" does not exist any more`, {
-          facts: { topic: name },
-          remedy: 'Create it again, or restart wal-listener.',
-        });
-      }
-      this.adopt(layout);
+      if (layout === undefined) this.forget(name);
+      else this.adopt(layout);
     }
     await this.learn([], signal);
   }
@@ -106,13 +103,32 @@ export class TopicBook {
   /** Whether a topic has more partitions than it had, as the cluster says now. */
   async hasGrown(): Promise<boolean> {
     const layouts = await this.client.layout([...this.topics.keys()]);
-    return [...layouts].some(([name, layout]) => layout?.leaders.length !== this.topics.get(name)?.lanes.length);
+    const countNow = (name: string) => layouts.get(name)?.leaders.length;
+    return [...this.topics.values()].some(({ name, lanes }) => (countNow(name) ?? lanes.length) !== lanes.length);
   }
 
   /** Reads the limits of all known topics anew. */
   async refreshSettings(): Promise<void> {
     const layouts = await this.client.layout([...this.topics.keys()]);
     await this.readSettings([...layouts.values()].filter((layout) => layout !== undefined));
+  }
+
+  private async ensure(names: readonly string[], signal: AbortSignal): Promise<readonly TopicLayout[]> {
+    try {
+      return await ensureTopics(this.client, this.publisher, names, signal);
+    } catch (error) {
+      const gone = names.filter((name) => this.vanished.has(name));
+      if (gone.length === 0 || !(error instanceof AppError) || error.code !== 'BROKER_CONFIG') throw error;
+      // It may come back: somebody is about to make it anew, or a broker has only just started.
+      const message = `topic ${gone.map((name) => `"${name}"`).join(', ')} does not exist any more`;
+      throw new AppError('BROKER_REFUSED', message, { cause: error, remedy: error.remedy });
+    }
+  }
+
+  private forget(name: string): void {
+    this.topics.delete(name);
+    this.vanished.add(name);
+    this.route = undefined;
   }
 
   private adopt(layout: TopicLayout): void {
