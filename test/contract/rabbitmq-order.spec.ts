@@ -247,6 +247,7 @@ describe('RabbitMQ: the fence', () => {
     first.publish(maker.batch(50, (i) => ({ key: `k${i}` })));
     const direct = rabbitmq.config({ addresses: [rabbitmq.server.address] });
     const second = await new Attempt(await testDriver(direct)).open();
+    expect(second.listener.states[0]?.message).toMatch(QUEUE);
     await first.listener.until('the first notices it too', () => !first.listener.isUp);
     second.publish(first.sent.slice(50).map((event, i) => ({ ...event, seq: i + 1 })));
     await second.listener.untilSettled(50);
