@@ -6,8 +6,8 @@ import type { SendOrder } from './send-order.js';
  * A barrier event is given alone, after all before it and before all after it. Pure.
  */
 export class KeyedLanes implements SendOrder {
-  /** A key is present while one of its events is ready or given out; the value waits behind it. */
-  private readonly lanes = new Map<string, Fifo<OutgoingEvent>>();
+  /** A key is present while one of its events is ready or given out; the value, if any, waits behind it. */
+  private readonly lanes = new Map<string, Fifo<OutgoingEvent> | undefined>();
   private readonly ready = new Fifo<OutgoingEvent>();
   private readonly held = new Fifo<OutgoingEvent>();
   private barrier: OutgoingEvent | undefined;
@@ -58,11 +58,15 @@ export class KeyedLanes implements SendOrder {
     }
     const key = keyOf(event);
     const lane = this.lanes.get(key);
-    if (lane === undefined) {
-      this.lanes.set(key, new Fifo());
-      this.ready.push(event);
-    } else {
+    if (lane !== undefined) {
       lane.push(event);
+    } else if (this.lanes.has(key)) {
+      const waiting = new Fifo<OutgoingEvent>();
+      waiting.push(event);
+      this.lanes.set(key, waiting);
+    } else {
+      this.lanes.set(key, undefined);
+      this.ready.push(event);
     }
   }
 }
