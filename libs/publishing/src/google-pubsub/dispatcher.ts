@@ -5,6 +5,7 @@ import type { SettleBatch } from '../settle-batch.js';
 import { BucketLanes, type Lane } from './bucket-lanes.js';
 import { type CallFailure, STATUS } from './map-pubsub-error.js';
 import type { PubsubLink } from './pubsub-link.js';
+import { RequestBuffers } from './request-buffers.js';
 import { countMessageIds, RequestWriter } from './request-writer.js';
 import { topicPath } from './topic-id.js';
 
@@ -47,6 +48,7 @@ export interface DispatcherHooks {
 export class Dispatcher {
   private readonly lanes: BucketLanes;
   private readonly writer: RequestWriter;
+  private readonly buffers: RequestBuffers;
   private link: PubsubLink | undefined;
   private out = 0;
   /** Met a message or topic that ends the service; only what was accepted before it is still sent. */
@@ -61,6 +63,7 @@ export class Dispatcher {
   ) {
     this.lanes = new BucketLanes(parts.buckets, parts.ordered, (topic) => topicPath(parts.project, topic));
     this.writer = new RequestWriter(parts.metadata);
+    this.buffers = new RequestBuffers(parts.concurrency);
   }
 
   get isIdle(): boolean {
@@ -126,13 +129,18 @@ export class Dispatcher {
       if (event.seq <= this.highestSent && lane.failing) retries += 1;
       else if (event.seq > this.highestSent) this.highestSent = event.seq;
     }
-    const request = this.writer.write(lane.topicPath, lane.orderingKey, queue, from, from + count, bytes);
+    const buffer = this.buffers.take(bytes);
+    const length = this.writer.write(buffer, lane.topicPath, lane.orderingKey, queue, from, from + count);
     lane.outCount = count;
     lane.sentAtMs = this.parts.clock.now();
     this.out += 1;
     this.parts.metrics.publishAttempts(count);
     if (retries > 0) this.parts.metrics.publishRetries(retries);
-    link.publish(lane.topic, request, (failure, response) => this.answered(lane, failure, response));
+    link.publish(lane.topic, buffer.subarray(0, length), (failure, response) => {
+      // A call that failed may not have been written yet, and gRPC still hold its bytes.
+      if (failure === undefined) this.buffers.giveBack(buffer);
+      this.answered(lane, failure, response);
+    });
   }
 
   private answered(lane: Lane, failure: CallFailure | undefined, response: Buffer): void {

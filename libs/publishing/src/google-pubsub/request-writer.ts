@@ -1,9 +1,7 @@
-import { ID_LENGTH, ID_OFFSET, type OutgoingEvent, type Route, type TransactionInfo } from '#lib/events';
+import { ID_LENGTH, ID_OFFSET, type OutgoingEvent, type Route } from '#lib/events';
 
 /** Field numbers and wire type 2 (length-delimited) of google/pubsub/v1/pubsub.proto, as tag bytes. */
 const TAG = { topic: 0x0a, messages: 0x12, data: 0x0a, attributes: 0x12, orderingKey: 0x2a, key: 0x0a, value: 0x12 };
-
-const NOTHING = Buffer.alloc(0);
 
 /**
  * Writes a PublishRequest as protobuf, straight from the events' bytes: for each message the body, the attributes `id`,
@@ -11,10 +9,7 @@ const NOTHING = Buffer.alloc(0);
  * Format: https://protobuf.dev/programming-guides/encoding and google/pubsub/v1/pubsub.proto
  */
 export class RequestWriter {
-  private tx: TransactionInfo | undefined;
-  private txPart = NOTHING;
   private readonly routeParts = new Map<Route, Map<string, Buffer>>();
-  private readonly idHead = attributeHead('id', ID_LENGTH);
 
   constructor(private readonly metadata: boolean) {}
 
@@ -30,65 +25,58 @@ export class RequestWriter {
   }
 
   /**
-   * A request of its own memory with events `from` … `to` − 1.
+   * Writes a request with events `from` … `to` − 1 to the beginning of `out`.
    * @param topicPath `projects/…/topics/…`
    * @param orderingKey empty = none
-   * @param totalBytes headBytes and the messageBytes of each
+   * @param out headBytes and the messageBytes of each, or more
+   * @returns the request's bytes
    */
   write(
+    out: Buffer,
     topicPath: Buffer,
     orderingKey: Buffer,
     events: readonly (OutgoingEvent | undefined)[],
     from: number,
     to: number,
-    totalBytes: number,
-  ): Buffer {
-    const out = Buffer.allocUnsafe(totalBytes);
+  ): number {
     let at = bytesField(out, 0, TAG.topic, topicPath);
     for (let i = from; i < to; i++) {
       const event = events[i];
       if (event !== undefined) at = this.message(out, at, event, orderingKey);
     }
-    if (at !== totalBytes) throw new RangeError(`a request of ${at} bytes was taken for one of ${totalBytes}`);
-    return out;
+    return at;
   }
 
   private message(out: Buffer, start: number, event: OutgoingEvent, orderingKey: Buffer): number {
     let at = tagAndLength(out, start, TAG.messages, this.contentBytes(event, orderingKey));
     at = tagAndLength(out, at, TAG.data, event.end - event.start);
     at += event.slab.copy(out, at, event.start, event.end);
-    at = copySmall(out, at, this.idHead, 0, this.idHead.length);
+    at = copySmall(out, at, CONTENT_TYPE, 0, CONTENT_TYPE.length);
+    at = copySmall(out, at, ID_HEAD, 0, ID_HEAD.length);
     at = copySmall(out, at, event.slab, event.start + ID_OFFSET, event.start + ID_OFFSET + ID_LENGTH);
-    at = copySmall(out, at, this.txPart, 0, this.txPart.length);
-    at = ordinalAttribute(out, at, event.ordinal);
-    const routePart = this.routePart(event);
-    at = copySmall(out, at, routePart, 0, routePart.length);
+    at = textAttribute(out, at, LSN, event.tx.lsnText);
+    at = numberAttribute(out, at, ORDINAL, event.ordinal);
+    if (this.metadata) {
+      at = numberAttribute(out, at, XID, event.tx.xid);
+      at = textAttribute(out, at, COMMIT_TIME, event.tx.commitTime);
+      const routePart = this.routePart(event);
+      at = copySmall(out, at, routePart, 0, routePart.length);
+    }
     return orderingKey.length === 0 ? at : bytesField(out, at, TAG.orderingKey, orderingKey);
   }
 
   private contentBytes(event: OutgoingEvent, orderingKey: Buffer): number {
-    if (event.tx !== this.tx) this.beginTransaction(event.tx);
-    return (
-      fieldBytes(event.end - event.start) +
-      this.idHead.length +
-      ID_LENGTH +
-      this.txPart.length +
-      ORDINAL_HEAD_BYTES +
-      digits(event.ordinal) +
-      this.routePart(event).length +
-      (orderingKey.length === 0 ? 0 : fieldBytes(orderingKey.length))
-    );
-  }
-
-  private beginTransaction(tx: TransactionInfo): void {
-    this.tx = tx;
-    const parts = [attribute('content-type', 'application/json'), attribute('lsn', tx.lsnText)];
-    if (this.metadata) parts.push(attribute('xid', String(tx.xid)), attribute('commit-time', tx.commitTime));
-    this.txPart = Buffer.concat(parts);
+    let bytes = fieldBytes(event.end - event.start) + CONTENT_TYPE.length + ID_HEAD.length + ID_LENGTH;
+    bytes += shortAttributeBytes(LSN, event.tx.lsnText.length) + shortAttributeBytes(ORDINAL, digits(event.ordinal));
+    if (this.metadata) {
+      const { xid, commitTime } = event.tx;
+      bytes += shortAttributeBytes(XID, digits(xid)) + shortAttributeBytes(COMMIT_TIME, commitTime.length);
+      bytes += this.routePart(event).length;
+    }
+    return orderingKey.length === 0 ? bytes : bytes + fieldBytes(orderingKey.length);
   }
 
   private routePart(event: OutgoingEvent): Buffer {
-    if (!this.metadata) return NOTHING;
     const { route, action } = event;
     let parts = this.routeParts.get(route);
     if (parts === undefined) {
@@ -126,19 +114,40 @@ export function countMessageIds(response: Buffer): number {
   return at === response.length ? count : -1;
 }
 
-const ORDINAL_KEY = Buffer.from('ordinal');
-/** Tag and length of the entry; the key; tag and length of the value. */
-const ORDINAL_HEAD_BYTES = 2 + 2 + ORDINAL_KEY.length + 2;
+const CONTENT_TYPE = attribute('content-type', 'application/json');
+const ID_HEAD = attributeHead('id', ID_LENGTH);
+const LSN = Buffer.from('lsn');
+const ORDINAL = Buffer.from('ordinal');
+const XID = Buffer.from('xid');
+const COMMIT_TIME = Buffer.from('commit-time');
 
-function ordinalAttribute(out: Buffer, start: number, ordinal: number): number {
-  const valueBytes = digits(ordinal);
+/** Of an entry whose key and value are so short that each length is one byte. */
+function shortAttributeBytes(key: Buffer, valueBytes: number): number {
+  return 2 + 2 + key.length + 2 + valueBytes;
+}
+
+/** The entry but for its value's bytes, which follow. */
+function shortAttributeHead(out: Buffer, start: number, key: Buffer, valueBytes: number): number {
   let at = start;
   out[at++] = TAG.attributes;
-  out[at++] = 2 + ORDINAL_KEY.length + 2 + valueBytes;
-  at = bytesField(out, at, TAG.key, ORDINAL_KEY);
+  out[at++] = shortAttributeBytes(key, valueBytes) - 2;
+  at = bytesField(out, at, TAG.key, key);
   out[at++] = TAG.value;
   out[at++] = valueBytes;
-  let rest = ordinal;
+  return at;
+}
+
+/** @param value ASCII */
+function textAttribute(out: Buffer, start: number, key: Buffer, value: string): number {
+  let at = shortAttributeHead(out, start, key, value.length);
+  for (let i = 0; i < value.length; i++) out[at++] = value.charCodeAt(i);
+  return at;
+}
+
+function numberAttribute(out: Buffer, start: number, key: Buffer, value: number): number {
+  const valueBytes = digits(value);
+  const at = shortAttributeHead(out, start, key, valueBytes);
+  let rest = value;
   for (let i = at + valueBytes - 1; i >= at; i--) {
     out[i] = 0x30 + (rest % 10);
     rest = Math.floor(rest / 10);
