@@ -287,6 +287,24 @@ describe('RabbitMQ: connections', () => {
     await attempt.publisher.close(1000);
   });
 
+  it('that the broker closes are made again, and its reason is told', async () => {
+    await using rabbitmq = await start();
+    const attempt = await openAttempt(rabbitmq);
+    const maker = new EventMaker('app');
+    attempt.publish(maker.batch(5));
+    await attempt.listener.untilSettled(5);
+    await rabbitmq.server.ctl('close_all_connections', 'maintenance of the broker');
+    await attempt.listener.until('the loss is reported', () => !attempt.listener.isUp);
+    expect(attempt.listener.states[0]).toMatchObject({
+      code: 'BROKER_UNREACHABLE',
+      message: expect.stringContaining('maintenance of the broker') as unknown,
+    });
+    attempt.publish(maker.batch(5));
+    await attempt.listener.untilSettled(10);
+    await attempt.publisher.close(1000);
+    expect(deliveryFaults(attempt.sent, await rabbitmq.received(), 'none')).toEqual([]);
+  });
+
   it('are tried at each address in turn', async () => {
     await using rabbitmq = await start();
     const dead = `amqp://127.0.0.1:${String(await freePort())}`;
