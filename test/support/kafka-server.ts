@@ -18,6 +18,7 @@ import {
 } from './kafka-properties.js';
 import { TcpProxy } from './tcp-proxy.js';
 import { tempDir, type TempDir } from './temp-dir.js';
+import { waitFor } from './wait-for.js';
 
 export type { KafkaServerOptions };
 
@@ -118,9 +119,13 @@ export class KafkaServer implements AsyncDisposable {
   /** Creates a topic; `settings` as in `{'max.message.bytes': '2000'}`. */
   async createTopic(topic: string, numPartitions = 1, settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    await this.admin((admin) =>
-      admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] }),
-    );
+    const topics = [{ topic, numPartitions, configEntries }];
+    const create = async () => {
+      await this.admin((admin) => admin.createTopics({ waitForLeaders: true, topics }));
+      return true;
+    };
+    // kafkajs gives up when the server does not know yet of what it has just created.
+    await waitFor(create, { what: `topic ${topic} to be created` });
   }
 
   /** Everything a topic holds, read by kcat with every checksum checked; without headers when they are no plain text. */

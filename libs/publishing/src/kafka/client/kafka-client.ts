@@ -117,8 +117,9 @@ class ClusterClient implements KafkaClient {
   async createTopics(topics: readonly NewTopic[]): Promise<void> {
     const { controllerId } = await this.metadata([], this.closing.signal);
     const address = this.nodes.get(controllerId);
-    if (address === undefined) throw new AppError('BROKER_REFUSED', 'the Kafka cluster has no controller now');
-    await this.withBroker(address, (session) => createMissingTopics(session, topics));
+    // Without ZooKeeper every broker passes it on to the controller.
+    if (address === undefined) return createMissingTopics(await this.control.session(this.closing.signal), topics);
+    return this.withBroker(address, (session) => createMissingTopics(session, topics));
   }
 
   async ping(signal: AbortSignal): Promise<void> {
