@@ -10,6 +10,7 @@ import { KafkaPublisher } from './kafka.publisher.js';
 import type { FenceMemory } from './producer-fence.js';
 import { KAFKA_ERROR } from './protocol-errors.js';
 
+const NOT_LEADER = 6;
 const NOT_ENOUGH_REPLICAS = 19;
 
 /** What a batch says of itself. https://kafka.apache.org/documentation/#recordbatch */
@@ -37,6 +38,7 @@ class ScriptedClient implements KafkaClient {
   identities = 0;
   maxMessageBytes = 100_000;
   named = true;
+  leaders: readonly number[] = [1, 2, 1, 2];
   private arrived: () => void = () => undefined;
 
   connect = () => Promise.resolve();
@@ -46,7 +48,7 @@ class ScriptedClient implements KafkaClient {
   close = () => undefined;
 
   layout(topics: readonly string[]) {
-    const layout = (name: string) => ({ name, leaders: [1, 2, 1, 2], replicas: [3, 3, 3, 3] });
+    const layout = (name: string) => ({ name, leaders: this.leaders, replicas: [3, 3, 3, 3] });
     return Promise.resolve(new Map(topics.map((name) => [name, layout(name)])));
   }
 
@@ -223,6 +225,16 @@ describe('KafkaPublisher: after a failure', () => {
     client.requests[3]?.lose();
     await client.request(4);
     expect(client.identities).toBe(2);
+    await kafka.close(0);
+  });
+
+  it('goes to the new leader when another node leads the partition', async () => {
+    const { client, kafka, events } = await threeOut();
+    client.leaders = [5, 5, 5, 5];
+    for (const request of client.requests.slice(1)) request.answer(NOT_LEADER);
+    const again = await client.request(4);
+    expect(again.nodeId).toBe(5);
+    expect(again.batches[0]?.ids).toEqual(events.slice(0, 1).map(eventId));
     await kafka.close(0);
   });
 
