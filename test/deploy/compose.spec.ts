@@ -25,7 +25,7 @@ const files = readdirSync(folder);
 
 describe('deploy/compose', () => {
   it('has a file for every broker', () => {
-    expect(files.sort()).toEqual(['kafka.yml', 'nats.yml', 'pubsub.yml', 'rabbitmq.yml']);
+    expect(files.toSorted()).toEqual(['kafka.yml', 'nats.yml', 'pubsub.yml', 'rabbitmq.yml']);
   });
 
   describe.each(files)('%s', (file) => {

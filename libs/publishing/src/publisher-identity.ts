@@ -9,7 +9,7 @@ import type { AppConfig } from '#lib/config';
  */
 export function publisherIdentity({ database, listener, publisher }: AppConfig): string {
   const parts = [
-    [...database.hosts].sort().join(','),
+    [...database.hosts].toSorted().join(','),
     String(database.port),
     database.name,
     listener.slotName,
