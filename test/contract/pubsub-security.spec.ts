@@ -27,7 +27,7 @@ async function publishSome(broker: Configured, publisher: Partial<PublisherConfi
 
 const tlsFailure = { code: 'BROKER_TLS', retriable: false };
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: TLS, before the emulator'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: TLS, before the emulator')])('%s', () => {
   it('verifies the server against the CA, by name and by address', async () => {
     await using dir = await tempDir();
     const ca = createTestCa(dir.path);
@@ -128,7 +128,7 @@ describe("Pub/Sub: credentials, before a gRPC server of the tests' own", () => {
       expect(scripted.messages.length).toBe(10);
       expect(new Set(scripted.tokens).size).toBe(1);
       const [header = '', claims = ''] = (scripted.tokens[0] ?? '').replace(/^Bearer /, '').split('.');
-      const decoded: unknown = [header, claims].map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
+      const decoded = [header, claims].map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown);
       expect(decoded).toMatchObject([
         { alg: 'RS256', kid: 'k1' },
         { iss: 'wal@test-project.iam.gserviceaccount.com', scope: 'https://www.googleapis.com/auth/pubsub' },

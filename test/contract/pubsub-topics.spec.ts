@@ -14,7 +14,7 @@ function creating(pubsub: PubsubHarness): Partial<PublisherConfig> {
   return { pubsub: { ...pubsub.config().publisher.pubsub, createTopics: true } };
 }
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: topics that do not exist'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: topics that do not exist')])('%s', () => {
   it('are named all at once at start, with the commands that create them', async () => {
     await using pubsub = await PubsubHarness.start();
     const attempt = await new Attempt(await testDriver(pubsub.config())).open();
@@ -43,7 +43,7 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: topics that do not exist
     expect(error.message).toContain('"app.public_new"');
     expect(error.remedy).toContain('gcloud pubsub topics create app.public_new --project test-project');
     await attempt.publisher.close(1000);
-    expect([...attempt.listener.seqs].toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect([...attempt.listener.seqs].toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
     expect((await pubsub.received()).length).toBe(5);
   });
 
@@ -90,7 +90,7 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: topics that do not exist
   });
 });
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: names of topics'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: names of topics')])('%s', () => {
   it('with forbidden characters, a bad beginning or too many characters are taken by the emulator', async () => {
     await using pubsub = await PubsubHarness.start({ topics: [] });
     const driver = await testDriver(pubsub.config(creating(pubsub)));
@@ -107,7 +107,7 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: names of topics'), () =>
   });
 });
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: messages that it can never take'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: messages that it can never take')])('%s', () => {
   const tooLarge = async (pubsub: PubsubHarness, onPoison: 'halt' | 'deadLetter' | 'skip') => {
     const problems: string[] = [];
     const metrics = { ...noMetrics, problem: (kind: string) => void problems.push(kind) };
@@ -129,7 +129,7 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: messages that it can nev
       /^INSERT on public\.items at LSN 0\/600 is too large: 1000\d{4} bytes, limit 10000000 \(Pub\/Sub's limit for a message\)$/,
     );
     await attempt.publisher.close(1000);
-    expect([...attempt.listener.seqs].toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect([...attempt.listener.seqs].toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5]);
     expect((await pubsub.received()).length).toBe(5);
     expect(problems).toEqual(['publish']);
   });
@@ -185,7 +185,7 @@ describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: messages that it can nev
   });
 });
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Pub/Sub: attributes that a pull subscriber sees'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: attributes that a pull subscriber sees')])('%s', () => {
   async function attributesOf(metadata: boolean) {
     await using pubsub = await PubsubHarness.start();
     const attempt = await new Attempt(await testDriver(pubsub.config({ metadata }))).open();

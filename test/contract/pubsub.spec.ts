@@ -3,6 +3,6 @@ import { publisherContract } from '../../libs/publishing/src/testing/publisher-c
 import { pubsubAvailable, pubsubSuite } from '../support/pubsub-emulator.js';
 import { PubsubHarness } from './pubsub-harness.js';
 
-describe.skipIf(!pubsubAvailable)(pubsubSuite('Google Pub/Sub, ordered'), () => {
+describe.skipIf(!pubsubAvailable).each([pubsubSuite('Google Pub/Sub, ordered')])('%s', () => {
   publisherContract(() => PubsubHarness.start());
 });

@@ -82,7 +82,7 @@ export const pubsubAvailable: boolean = jar !== undefined && hasJava();
 
 const HOW_TO_GET = 'install google-cloud-cli-pubsub-emulator and Java, or name the jar in TEST_PUBSUB_EMULATOR_JAR';
 
-/** The suite's name, which says why it is skipped when it is: `describe.skipIf(!pubsubAvailable)(pubsubSuite('…'), …)`. */
+/** The suite's name, which says why it is skipped when it is: `describe.skipIf(!pubsubAvailable).each([pubsubSuite('…')])('%s', …)`. */
 export const pubsubSuite = (name: string): string =>
   pubsubAvailable ? name : `${name} [SKIPPED, no Pub/Sub emulator: ${HOW_TO_GET}]`;
 

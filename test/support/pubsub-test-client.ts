@@ -34,7 +34,7 @@ export class PubsubTestClient implements AsyncDisposable {
     // Without an auth of its own the client would look for Google's metadata server.
     const auth = new googleAuthLibrary.GoogleAuth({ authClient: new googleAuthLibrary.PassThroughClient() });
     const sslCreds = grpc.credentials.createInsecure();
-    const options = { servicePath: host, port: Number(port), sslCreds, auth: auth as never };
+    const options = { servicePath: host, port: Number(port), sslCreds, auth };
     this.publisher = new v1.PublisherClient(options);
     this.subscriber = new v1.SubscriberClient(options);
   }
@@ -97,8 +97,7 @@ export class PubsubTestClient implements AsyncDisposable {
       orderingKey: message?.orderingKey ?? '',
       attributes: { ...message?.attributes },
       body: Buffer.from(message?.data ?? '').toString('utf8'),
-      publishTimeMs:
-        Number(message?.publishTime?.seconds ?? 0) * 1000 + Number(message?.publishTime?.nanos ?? 0) / 1_000_000,
+      publishTimeMs: Number(message?.publishTime?.seconds ?? 0) * 1000 + (message?.publishTime?.nanos ?? 0) / 1_000_000,
     }));
   }
 

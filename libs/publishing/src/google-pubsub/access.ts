@@ -66,6 +66,8 @@ async function fileSource(path: string): Promise<googleAuthLibrary.AuthClient> {
   const content = await credentialFile(CREDENTIALS_KEY, path);
   try {
     const credentials = JSON.parse(content.toString('utf8')) as googleAuthLibrary.JWTInput;
+    // The warning is about files of strangers; this one was named by who runs the service.
+    // oxlint-disable-next-line typescript/no-deprecated
     const client = await googleAuth({ credentials, scopes: SCOPES }).getClient();
     if (client instanceof googleAuthLibrary.JWT) checkServiceAccount(client);
     return client;
@@ -91,15 +93,24 @@ function checkServiceAccount(client: googleAuthLibrary.JWT): void {
 /** Puts the token on each call. What goes wrong is told apart by the error's cause. */
 function bearerToken(source: googleAuthLibrary.AuthClient): grpc.CallCredentials {
   return grpc.credentials.createFromMetadataGenerator(({ service_url }, callback) => {
-    source.getRequestHeaders(service_url).then(
-      (headers) => {
-        const metadata = new grpc.Metadata();
-        headers.forEach((value, name) => metadata.set(name, value));
-        callback(null, metadata);
-      },
-      (error: unknown) => callback(tokenError(error)),
-    );
+    void tokenMetadata(source, service_url, callback);
   });
+}
+
+async function tokenMetadata(
+  source: googleAuthLibrary.AuthClient,
+  url: string,
+  done: (error: Error | null, metadata?: grpc.Metadata) => void,
+): Promise<void> {
+  const metadata = new grpc.Metadata();
+  try {
+    const headers = await source.getRequestHeaders(url);
+    headers.forEach((value, name) => metadata.set(name, value));
+  } catch (error) {
+    done(tokenError(error));
+    return;
+  }
+  done(null, metadata);
 }
 
 /**

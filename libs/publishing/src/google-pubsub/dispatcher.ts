@@ -98,11 +98,10 @@ export class Dispatcher {
   }
 
   pump(): void {
-    const { link, parts } = this;
-    while (link !== undefined && link === this.link && this.out < parts.concurrency) {
+    while (this.link !== undefined && this.out < this.parts.concurrency) {
       const lane = this.lanes.next();
       if (lane === undefined) break;
-      this.send(link, lane);
+      this.send(this.link, lane);
     }
     this.finishHalt();
   }

@@ -79,7 +79,7 @@ export class PubsubLink {
       servicePath: endpoint.host,
       port: endpoint.port,
       sslCreds: credentials,
-      auth: auth as never,
+      auth,
       'grpc.enable_retries': 0,
       'grpc.enable_channelz': 0,
       'grpc.service_config_disable_resolution': 1,

@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
 import {
-  AppError,
+  type AppError,
   Backoff,
   type CancelTimer,
   type Clock,
