@@ -87,6 +87,7 @@ describe("Pub/Sub's refusals, by a gRPC server of the tests' own", () => {
         onPoison === 'deadLetter' ? [[bad, stored[0]?.orderingKey]] : [],
       );
       expect(letters[0]?.body ?? '').not.toContain('fill');
+      if (onPoison === 'deadLetter') expect(letters[0]?.body).toContain('"reason":"it does not match the schema"');
     },
   );
 

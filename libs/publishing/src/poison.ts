@@ -8,22 +8,31 @@ export interface Poison {
   readonly limitBytes: number;
   /** Whose limit it is, for example `max_payload of the server`. */
   readonly limitName: string;
+  /** What the broker said, when it is not the size. */
+  readonly reason?: string;
+  /** What mends it, when raising the limit does not. */
+  readonly remedy?: string;
 }
 
 /** The fatal error for `onPoison: halt`. */
 export function poisonError(poison: Poison): AppError {
-  const { event, sizeBytes, limitBytes, limitName } = poison;
+  const { event, sizeBytes, limitBytes, limitName, reason, remedy } = poison;
   const table = `${event.route.schema}.${event.route.table}`;
   const what = `${event.action} on ${table} at LSN ${event.tx.lsnText}`;
-  return new AppError('POISON', `${what} is too large: ${sizeBytes} bytes, limit ${limitBytes} (${limitName})`, {
+  const why =
+    reason === undefined
+      ? `is too large: ${sizeBytes} bytes, limit ${limitBytes} (${limitName})`
+      : `is refused as invalid: ${reason}`;
+  return new AppError('POISON', `${what} ${why}`, {
     facts: { table, lsn: event.tx.lsnText, sizeBytes, limitBytes },
-    remedy: `Raise ${limitName}, exclude the column (listener.exclude.columns), or choose publisher.onPoison.`,
+    remedy:
+      remedy ?? `Raise ${limitName}, exclude the column (listener.exclude.columns), or choose publisher.onPoison.`,
   });
 }
 
 /** What is published in its place for `onPoison: deadLetter`: where the event is and why, no row data. */
 export function deadLetterBody(poison: Poison): Buffer {
-  const { event, sizeBytes, limitBytes, limitName } = poison;
+  const { event, sizeBytes, limitBytes, limitName, reason = `too large for ${limitName}` } = poison;
   return Buffer.from(
     JSON.stringify({
       id: eventId(event),
@@ -33,7 +42,7 @@ export function deadLetterBody(poison: Poison): Buffer {
       lsn: event.tx.lsnText,
       xid: event.tx.xid,
       commitTime: event.tx.commitTime,
-      reason: `too large for ${limitName}`,
+      reason,
       size: sizeBytes,
       limit: limitBytes,
     }),

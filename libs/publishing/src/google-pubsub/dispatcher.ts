@@ -193,7 +193,8 @@ export class Dispatcher {
 
   private tooLarge(event: OutgoingEvent): void {
     const sizeBytes = this.requestBytes(event);
-    const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME };
+    const remedy = 'Exclude the column (listener.exclude.columns), or choose publisher.onPoison.';
+    const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME, remedy };
     const letter = this.passOver(poison, poisonError(poison));
     if (letter === 'halt') this.halting = poisonError(poison);
     else if (letter === 'skip') this.parts.settle.add(event.seq);
@@ -205,8 +206,9 @@ export class Dispatcher {
     const event = lane.queue[lane.from];
     if (event === undefined) return;
     const sizeBytes = event.end - event.start;
-    const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME };
-    const error = invalidError(event, reason);
+    const remedy = `Look at the schema and settings of topic "${lane.topic}", or choose publisher.onPoison.`;
+    const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME, reason, remedy };
+    const error = poisonError(poison);
     const letter = lane.topic === this.parts.deadLetterTopic ? 'halt' : this.passOver(poison, error);
     if (letter === 'halt') {
       this.halt(error);
@@ -248,12 +250,3 @@ const WRONG_ANSWER: CallFailure = {
   answered: true,
   cause: undefined,
 };
-
-function invalidError(event: OutgoingEvent, reason: string): AppError {
-  const table = `${event.route.schema}.${event.route.table}`;
-  const { lsnText } = event.tx;
-  return new AppError('POISON', `${event.action} on ${table} at LSN ${lsnText} is refused as invalid: ${reason}`, {
-    facts: { table, lsn: lsnText, topic: event.route.topic },
-    remedy: `Look at the schema and settings of topic "${event.route.topic}", or choose publisher.onPoison.`,
-  });
-}
