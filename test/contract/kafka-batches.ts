@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { PublisherConfig } from '#lib/config';
 import { createKafkaClient, type KafkaClientOptions } from '../../libs/publishing/src/kafka/client/kafka-client.js';
 import { BatchMemory } from '../../libs/publishing/src/kafka/codec/batch-memory.js';
@@ -6,6 +7,7 @@ import { stampBatch } from '../../libs/publishing/src/kafka/codec/record-batch-h
 import { type PlainRecord, RecordBatchWriter } from '../../libs/publishing/src/kafka/codec/record-batch-writer.js';
 import type { BatchOutcome, KafkaClient, ProducerIdentity } from '../../libs/publishing/src/kafka/kafka-ports.js';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
+import type { KafkaServer } from '../support/kafka-server.js';
 
 /** A client of its own for a test, closed at its end. */
 export class TestClient implements Disposable {
@@ -52,3 +54,27 @@ export class TestClient implements Disposable {
 
 /** The one node of a test server. */
 export const NODE_ID = 1;
+
+let topics = 0;
+
+/** An empty topic, and clients that reach the server through its proxy. */
+export async function topicOf(server: KafkaServer) {
+  topics += 1;
+  const topic = `client.${String(topics)}`;
+  await server.createTopic(topic);
+  return {
+    server,
+    proxy: server.proxy,
+    topic,
+    client: () => new TestClient({ addresses: [server.proxy.address] }).connect(),
+    /** Everything in the topic, in order. */
+    values: async () => (await server.records(topic)).map(({ value }) => String(value)),
+  };
+}
+
+/** `127.0.0.1:port` */
+export function addressOf(listener: Server): string {
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen');
+  return `127.0.0.1:${String(address.port)}`;
+}

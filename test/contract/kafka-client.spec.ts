@@ -1,35 +1,14 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-port.js';
 import { waitFor } from '../support/wait-for.js';
-import { NODE_ID, TestClient } from './kafka-batches.js';
+import { addressOf, NODE_ID, TestClient, topicOf } from './kafka-batches.js';
 import { sharedKafka } from './kafka-harness.js';
 
 // A broker that would make topics when it is asked about them.
 const kafka = sharedKafka({ properties: ['auto.create.topics.enable=true'] });
-let topics = 0;
-
-/** An empty topic, and clients that reach it through the proxy. */
-async function setUp() {
-  const server = await kafka();
-  topics += 1;
-  const topic = `client.${String(topics)}`;
-  await server.createTopic(topic);
-  return {
-    server,
-    proxy: server.proxy,
-    topic,
-    client: () => new TestClient({ addresses: [server.proxy.address] }).connect(),
-    values: async () => (await server.records(topic)).map(({ value }) => String(value)),
-  };
-}
-
-function addressOf(listener: Server): string {
-  const address = listener.address();
-  if (address === null || typeof address === 'string') throw new Error('the server does not listen');
-  return `127.0.0.1:${String(address.port)}`;
-}
+const setUp = async () => topicOf(await kafka());
 
 const isCode = (code: string) => expect.objectContaining({ name: 'AppError', code }) as Error;
 
