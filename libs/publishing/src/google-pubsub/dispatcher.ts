@@ -1,5 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import type { AppError, Clock, Logger, Metrics } from '#lib/kernel';
 import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import type { SettleBatch } from '../settle-batch.js';
 import { BucketLanes, type Lane } from './bucket-lanes.js';
