@@ -7,7 +7,7 @@ const VERSION = 18;
 describe('from PostgreSQL to Apache Kafka', () => {
   const given = {
     version: VERSION,
-    pauseMs: 50,
+    pauseMs: 150,
     startBroker: () => KafkaBroker.start({ topics: 'beforehand' }),
   } as const;
   arrivesComplete(

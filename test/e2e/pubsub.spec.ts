@@ -9,7 +9,7 @@ const VERSION = 18;
 const ACK_TIMEOUT_MS = 2000;
 
 describe.skipIf(!pubsubAvailable).each([pubsubSuite('from PostgreSQL to Google Pub/Sub')])('%s', () => {
-  const given = { version: VERSION, pauseMs: 50, startBroker: PubsubBroker.start } as const;
+  const given = { version: VERSION, pauseMs: 150, startBroker: PubsubBroker.start } as const;
   arrivesComplete(given, 60_000);
   survivesOwnKills(given, 10);
   stopsInOrder(given);
@@ -22,7 +22,7 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('from PostgreSQL to Google P
     const listener = scenario.startListener();
     await listener.waitForLine('"msg":"streaming"', 40_000);
     const writers = scenario.writers(VERSION + 200);
-    writers.start(50);
+    writers.start(150);
     await delay(1500);
     emulator.freeze();
     await delay(2 * ACK_TIMEOUT_MS);

@@ -5,7 +5,7 @@ import { RabbitmqBroker } from './support/rabbitmq-broker.js';
 const VERSION = 18;
 
 describe('from PostgreSQL to RabbitMQ', () => {
-  const given = { version: VERSION, pauseMs: 50, startBroker: () => RabbitmqBroker.start() } as const;
+  const given = { version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start() } as const;
   arrivesComplete(given, 60_000);
   survivesOwnKills(given, 10);
   survivesBrokerKills(given, 3);
@@ -13,5 +13,5 @@ describe('from PostgreSQL to RabbitMQ', () => {
 });
 
 describe('from PostgreSQL to quorum queues of RabbitMQ', () => {
-  survivesBrokerKills({ version: VERSION, pauseMs: 50, startBroker: () => RabbitmqBroker.start('quorum') }, 2);
+  survivesBrokerKills({ version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start('quorum') }, 2);
 });
