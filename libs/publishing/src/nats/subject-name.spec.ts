@@ -9,6 +9,7 @@ describe('subjectName', () => {
     ['app.my table', 'app.my_table'],
     ['app.a*b>c', 'app.a_b_c'],
     ['app.tab\tnl\nnul\0', 'app.tab_nl_nul_'],
+    ['app.wide\u3000blank\u0085', 'app.wide_blank_'],
     ['app..x', 'app._.x'],
     ['.app.x.', '_.app.x._'],
     ['app.テスト_café', 'app.テスト_café'],
@@ -23,6 +24,7 @@ describe('subjectName', () => {
         expect(subject).toMatch(/^[^\s\p{Cc}*>.]+(\.[^\s\p{Cc}*>.]+)*$/u);
         expect(subjectName(subject)).toBe(subject);
       }),
+      { numRuns: 1000 },
     );
   });
 });

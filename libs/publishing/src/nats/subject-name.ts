@@ -1,11 +1,9 @@
 import { replaceForbidden } from '../topic-name.js';
 
 /** What may not occur in a subject: white space and control characters (they break the protocol) and the wildcards. */
-// eslint-disable-next-line no-control-regex
-const FORBIDDEN_IN_SUBJECT = /[\u0000-\u0020\u007f\u0085\u00a0\u2028\u2029*>]/g;
+const FORBIDDEN_IN_SUBJECT = /[\s\p{Cc}*>]/gu;
 /** What may not occur in the name of a stream, which is one token of an API subject. */
-// eslint-disable-next-line no-control-regex
-const FORBIDDEN_IN_STREAM = /[\u0000-\u0020\u007f\u0085\u00a0\u2028\u2029*>./\\]/g;
+const FORBIDDEN_IN_STREAM = /[\s\p{Cc}*>./\\]/gu;
 
 /**
  * The name as a NATS subject. A dot stays and separates tokens, since table names and prefixes may rely on it; an empty
