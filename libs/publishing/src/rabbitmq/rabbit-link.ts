@@ -1,17 +1,12 @@
-import {
-  type Channel,
-  type ChannelModel,
-  type ConfirmChannel,
-  connect,
-  IllegalOperationError,
-  type Message,
-  type Options,
-} from 'amqplib';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, type Message } from 'amqplib';
 import type { PublisherConfig } from '#lib/config';
+import type { OutgoingEvent } from '#lib/events';
 import { AppError, toAppError, withTimeout } from '#lib/kernel';
 import type { BrokerAddress } from './broker-address.js';
 import { connectOptions } from './connect-options.js';
+import { FrameWriter } from './frame-writer.js';
 import { mapChannelError, mapConnectionError, type Party, sizeLimitOf } from './map-rabbitmq-error.js';
+import { RawChannel } from './raw-channel.js';
 
 /** What a link reports; none of it may throw. */
 export interface LinkListener {
@@ -30,8 +25,8 @@ export interface LinkListener {
   lost(link: RabbitLink, error: AppError, sizeLimitBytes: number | undefined): void;
 }
 
-/** Frames that wait inside the client before it asks for a pause. */
-const HIGH_WATER_FRAMES = 4096;
+/** Buffers of frames that wait inside the client before it asks for a pause. */
+const HIGH_WATER_BUFFERS = 64;
 
 /**
  * One connection with one confirm channel, never re-made: whoever holds it opens another when it is lost. A channel that
@@ -41,7 +36,8 @@ const HIGH_WATER_FRAMES = 4096;
 export class RabbitLink {
   private alive = true;
   private nextTag = 1;
-  private channel: ConfirmChannel | undefined;
+  private raw: RawChannel | undefined;
+  private writer: FrameWriter | undefined;
   private lastChannelError: unknown;
   /** Why the broker does not read from us; undefined when it does. */
   blockedReason: string | undefined;
@@ -50,6 +46,7 @@ export class RabbitLink {
     private readonly model: ChannelModel,
     readonly party: Party,
     private readonly exchange: string,
+    private readonly metadata: boolean,
     private readonly cutter: AbortController,
     private readonly listener: LinkListener,
   ) {
@@ -82,7 +79,7 @@ export class RabbitLink {
     try {
       if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
       const model = await connect(options.url, options.socket);
-      return new RabbitLink(model, { ...party, admitted: true }, publisher.topic, cutter, listener);
+      return new RabbitLink(model, { ...party, admitted: true }, publisher.topic, publisher.metadata, cutter, listener);
     } catch (error) {
       cut();
       throw mapConnectionError(error, party);
@@ -96,10 +93,11 @@ export class RabbitLink {
   async openChannel(): Promise<void> {
     let channel: ConfirmChannel;
     try {
-      channel = await this.model.createConfirmChannel({ highWaterMark: HIGH_WATER_FRAMES });
+      channel = await this.model.createConfirmChannel({ highWaterMark: HIGH_WATER_BUFFERS });
     } catch (error) {
       throw mapChannelError(error, 'a channel', this.party);
     }
+    const raw = new RawChannel(channel);
     channel.on('ack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, true));
     channel.on('nack', ({ deliveryTag, multiple }) => this.onConfirm(deliveryTag, multiple, false));
     channel.on('return', (message: Message) => this.onReturn(message));
@@ -107,7 +105,8 @@ export class RabbitLink {
     channel.on('error', (error) => (this.lastChannelError = error));
     // When the whole connection ends it says why in a moment.
     channel.on('close', () => queueMicrotask(() => this.onLost(this.lastChannelError)));
-    this.channel = channel;
+    this.writer = new FrameWriter(raw.number, raw.frameMax, this.exchange, this.metadata);
+    this.raw = raw;
   }
 
   get isAlive(): boolean {
@@ -120,18 +119,23 @@ export class RabbitLink {
   }
 
   /**
-   * Hands one message over; its bytes and properties are copied. False asks for a pause until `drained`.
+   * Takes one message, whose body is bytes start..end; they are copied. It goes out with `flush`, or before. False asks
+   * for a pause until `drained`.
    */
-  publish(routingKey: string, body: Buffer, properties: Options.Publish): boolean {
-    if (!this.alive || this.channel === undefined) return false;
+  publish(event: OutgoingEvent, routingKey: string, body: Buffer, start: number, end: number): boolean {
+    const { writer } = this;
+    if (!this.alive || writer === undefined) return false;
     this.nextTag += 1;
-    try {
-      return this.channel.publish(this.exchange, routingKey, body, properties);
-    } catch (error) {
-      // The channel was closed and has not said so yet; anything else is a defect.
-      this.onLost(error instanceof IllegalOperationError ? (this.lastChannelError ?? error) : toAppError(error));
-      return false;
-    }
+    const goesOn = writer.hasRoom(event, routingKey, end - start) || this.flush();
+    writer.append(event, routingKey, body, start, end);
+    return goesOn;
+  }
+
+  /** Sends what was taken. False asks for a pause until `drained`. */
+  flush(): boolean {
+    const { writer, raw } = this;
+    if (!this.alive || writer === undefined || raw === undefined || writer.pendingBytes === 0) return true;
+    return raw.write(writer.take());
   }
 
   /**

@@ -3,7 +3,6 @@ import { AppError } from '#lib/kernel';
 import { KeyedLanes } from '../keyed-lanes.js';
 import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import type { SendOrder } from '../send-order.js';
-import { MessageProperties } from './message-properties.js';
 import { PipelinedOrder } from './pipelined-order.js';
 import type { RabbitLink } from './rabbit-link.js';
 import type { SenderHooks, SenderParts, SendFailure } from './sender-ports.js';
@@ -22,7 +21,6 @@ const LIMIT_NAME = 'max_message_size of RabbitMQ';
  */
 export class RabbitSender {
   private readonly order: SendOrder;
-  private readonly properties: MessageProperties;
   private readonly wire: Wire;
   private readonly unroutable: UnroutableLog;
   private link: RabbitLink | undefined;
@@ -46,7 +44,6 @@ export class RabbitSender {
     private readonly hooks: SenderHooks,
   ) {
     this.order = parts.ordering === 'strict' ? new KeyedLanes() : new PipelinedOrder();
-    this.properties = new MessageProperties(parts.metadata);
     this.unroutable = new UnroutableLog(parts.logger, parts.exchange);
     this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) => this.overdue(waitedMs));
   }
@@ -141,6 +138,7 @@ export class RabbitSender {
       if (event.seq <= this.highestSent) retries += 1;
       else this.highestSent = event.seq;
     }
+    if (!link.flush()) this.congested = true;
     if (attempts > 0) parts.metrics.publishAttempts(attempts);
     if (retries > 0) parts.metrics.publishRetries(retries);
     this.finishHalt();
@@ -177,13 +175,19 @@ export class RabbitSender {
       const poison = { event, sizeBytes, limitBytes: this.limitBytes, limitName: LIMIT_NAME };
       return this.poisoned(link, poison, nowMs);
     }
-    this.hand(link, event, event.route.topic, event.slab.subarray(event.start, event.end), nowMs);
+    this.hand(link, event, nowMs);
     return true;
   }
 
-  private hand(link: RabbitLink, event: OutgoingEvent, routingKey: string, body: Buffer, nowMs: number): void {
+  private hand(link: RabbitLink, event: OutgoingEvent, nowMs: number): void {
     this.wire.add(event, nowMs);
-    if (!link.publish(routingKey, body, this.properties.of(event))) this.congested = true;
+    if (!link.publish(event, event.route.topic, event.slab, event.start, event.end)) this.congested = true;
+  }
+
+  /** Sends the letter in the event's place, under its id. */
+  private handLetter(link: RabbitLink, event: OutgoingEvent, letter: Buffer, nowMs: number): void {
+    this.wire.add(event, nowMs);
+    if (!link.publish(event, this.parts.deadLetterKey, letter, 0, letter.length)) this.congested = true;
   }
 
   private poisoned(link: RabbitLink, poison: Poison, nowMs: number): boolean {
@@ -203,7 +207,7 @@ export class RabbitSender {
       return false;
     }
     this.letters.add(event.seq);
-    this.hand(link, event, deadLetterKey, deadLetterBody(poison), nowMs);
+    this.handLetter(link, event, deadLetterBody(poison), nowMs);
     logger.warn(`sent to ${deadLetterKey} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
     return true;
   }
