@@ -3,8 +3,10 @@ import type { KafkaClient, ProducerIdentity } from './kafka-ports.js';
 import { KAFKA_ERROR } from './protocol-errors.js';
 
 const MAX_EPOCH = 0x7fff;
+/** Where the cluster keeps transactional ids; made when the first is asked for. */
+const TRANSACTION_TOPIC = '__transaction_state';
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53;
-/** How long the coordinator of transactional ids may be missing before the cluster counts as having none. */
+/** How long the cluster may take to make that topic. */
 const COORDINATOR_DEADLINE_MS = 15_000;
 const COORDINATOR_PAUSE_MS = 500;
 /** Kafka forgets a transactional id that was not asked about for a week, and who held it before. */
@@ -48,54 +50,89 @@ export class ProducerFence {
    * @throws AppError
    */
   async raise(signal: AbortSignal): Promise<ProducerIdentity> {
-    const identity = this.parts.memory.plain === undefined ? await this.byName(signal) : await this.nameless(signal);
+    const named = await this.byName(signal);
+    const identity = named === undefined ? await this.nameless(signal) : await this.adopt(named, signal);
     this.takenAtMs = this.parts.clock.now();
     return identity;
   }
 
-  private async byName(signal: AbortSignal): Promise<ProducerIdentity> {
+  /** undefined where the cluster gives none by name: for this user, or because it keeps no transactional ids at all. */
+  private async byName(signal: AbortSignal): Promise<ProducerIdentity | undefined> {
     const { client, transactionalId, memory, clock } = this.parts;
-    const deadline = clock.now() + COORDINATOR_DEADLINE_MS;
+    // Who does without a name already need not wait again for the topic to be made.
+    const patienceMs = memory.plain === undefined ? COORDINATOR_DEADLINE_MS : 0;
+    const deadline = clock.now() + patienceMs;
     for (;;) {
       try {
-        const identity = await client.producerIdentity(transactionalId);
-        memory.named = true;
-        return identity;
+        return await client.producerIdentity(transactionalId);
       } catch (thrown) {
         const error = toAppError(thrown);
         const isForbidden = error.facts.kafkaErrorCode === TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         const isMissing = error.facts.kafkaErrorCode === KAFKA_ERROR.coordinatorNotAvailable;
         if (memory.named || signal.aborted || !(isForbidden || isMissing)) throw error;
-        if (isForbidden || clock.now() > deadline) return this.fallBack(error, signal);
+        if (isForbidden || clock.now() >= deadline) {
+          if (isMissing) await this.requireNoCoordinators(error);
+          this.warnOnce(error);
+          return undefined;
+        }
       }
       await sleep(COORDINATOR_PAUSE_MS, signal, clock);
     }
   }
 
-  private fallBack(error: AppError, signal: AbortSignal): Promise<ProducerIdentity> {
-    const { logger, transactionalId, ackTimeoutMs } = this.parts;
+  /**
+   * A coordinator that is only away comes back, and may have given the name to another process before: to do without it
+   * would leave two writers, neither of which shuts the other out.
+   */
+  private async requireNoCoordinators(error: AppError): Promise<void> {
+    const layouts = await this.parts.client.layout([TRANSACTION_TOPIC]).catch(() => undefined);
+    if (layouts !== undefined && layouts.get(TRANSACTION_TOPIC) === undefined) return;
+    throw new AppError('BROKER_REFUSED', error.message, {
+      cause: error,
+      facts: error.facts,
+      remedy:
+        `Retried for ever; look at the leaders and in-sync replicas of the topic ${TRANSACTION_TOPIC}. Where the cluster ` +
+        'has no such topic, grant the user Describe on it, so that this can be seen.',
+    });
+  }
+
+  private async adopt(identity: ProducerIdentity, signal: AbortSignal): Promise<ProducerIdentity> {
+    const { memory } = this.parts;
+    // A name shuts out only what came under it.
+    if (memory.plain !== undefined) await this.outlast(signal);
+    memory.plain = undefined;
+    memory.named = true;
+    return identity;
+  }
+
+  private warnOnce(error: AppError): void {
+    const { logger, transactionalId, memory, ackTimeoutMs } = this.parts;
+    if (memory.plain !== undefined) return;
     logger.warn(
       `Kafka gives no producer id for the transactional id "${transactionalId}" (${error.message}): what an earlier ` +
         `process may still have on its way is waited for instead, ${Math.ceil(ackTimeoutMs / 1000)} s at each start, ` +
         'and one that stands still cannot be shut out. Grant the user Write and Describe on the transactional id ' +
         `(kafka-acls.sh --add --allow-principal User:… --operation Write --operation Describe --transactional-id '${transactionalId}'), ` +
-        'and give the cluster a __transaction_state topic that it can create (transaction.state.log.replication.factor).',
+        `and give the cluster a ${TRANSACTION_TOPIC} topic that it can create (transaction.state.log.replication.factor).`,
       { transactionalId },
     );
-    return this.nameless(signal);
   }
 
   private async nameless(signal: AbortSignal): Promise<ProducerIdentity> {
-    const { client, memory, clock, ackTimeoutMs } = this.parts;
+    const { client, memory } = this.parts;
     if (memory.plain !== undefined && memory.plain.epoch < MAX_EPOCH) {
       memory.plain = { id: memory.plain.id, epoch: memory.plain.epoch + 1 };
       return memory.plain;
     }
     const identity = await client.producerIdentity(undefined);
-    // Nothing ties this id to an earlier one: what that one has on its way lands within its time limit, or never.
-    await sleep(ackTimeoutMs, signal, clock);
-    if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'waiting for earlier messages was aborted');
+    await this.outlast(signal);
     memory.plain = identity;
     return identity;
+  }
+
+  /** Nothing ties a new id to an earlier one: what that one has on its way lands within its time limit, or never. */
+  private async outlast(signal: AbortSignal): Promise<void> {
+    await sleep(this.parts.ackTimeoutMs, signal, this.parts.clock);
+    if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'waiting for earlier messages was aborted');
   }
 }
