@@ -83,13 +83,15 @@ describe('Kafka: topics that do not exist', () => {
     expect(topics.map(({ partitions }) => partitions.length)).toEqual([3, 3]);
   });
 
-  it('cannot be created with more replicas than there are brokers', async () => {
+  it('are not created with more replicas than there are brokers, until there are as many', async () => {
     await using kafka = await start({ kafka: { ...defaults, autoCreateTopics: true, replicationFactor: 3 } });
     const attempt = new Attempt(await testDriver(kafka.config()));
     await attempt.publisher.open(signal());
     await expect(attempt.publisher.prepare(['app.three'], signal())).rejects.toMatchObject({
-      code: 'BROKER_CONFIG',
+      code: 'BROKER_REFUSED',
+      retriable: true,
       message: expect.stringContaining('app.three') as unknown,
+      remedy: expect.stringContaining('publisher.kafka.replicationFactor') as unknown,
     });
     await attempt.publisher.close(0);
   });

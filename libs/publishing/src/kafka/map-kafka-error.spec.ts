@@ -31,7 +31,7 @@ describe('mapProtocolError', () => {
     [7, 'BROKER_TIMEOUT', 'REQUEST_TIMED_OUT', true],
     [19, 'BROKER_REFUSED', 'NOT_ENOUGH_REPLICAS', true],
     [29, 'BROKER_AUTH', 'TOPIC_AUTHORIZATION_FAILED', false],
-    [38, 'BROKER_CONFIG', 'INVALID_REPLICATION_FACTOR', false],
+    [38, 'BROKER_REFUSED', 'INVALID_REPLICATION_FACTOR', true],
     [58, 'BROKER_AUTH', 'SASL_AUTHENTICATION_FAILED', false],
     // A broker newer than this list: worth another attempt.
     [12_345, 'BROKER_REFUSED', 'error 12345', true],

@@ -10,6 +10,11 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'Grant the user Write and Describe on the transactional id.'],
   ['CLUSTER_AUTHORIZATION_FAILED', 'Grant the user IdempotentWrite (and, to create topics, Create) on the cluster.'],
   ['UNSUPPORTED_SASL_MECHANISM', 'Set publisher.saslMechanism to one that the listener offers.'],
+  [
+    'INVALID_REPLICATION_FACTOR',
+    'Retried for ever; bring back the brokers that are missing, or set publisher.kafka.replicationFactor (or the ' +
+      "broker's default.replication.factor) to no more than there are brokers.",
+  ],
   ['ILLEGAL_SASL_STATE', 'Check publisher.saslMechanism and that publisher.address names a SASL listener.'],
 ]);
 

@@ -54,7 +54,8 @@ const ERRORS: ReadonlyMap<number, Entry> = new Map<number, Entry>([
   [35, ['UNSUPPORTED_VERSION', 'BROKER_CONFIG']],
   [36, ['TOPIC_ALREADY_EXISTS', 'BROKER_CONFIG']],
   [37, ['INVALID_PARTITIONS', 'BROKER_CONFIG']],
-  [38, ['INVALID_REPLICATION_FACTOR', 'BROKER_CONFIG']],
+  // Also while brokers restart: those that are not in service count as missing.
+  [38, ['INVALID_REPLICATION_FACTOR', 'BROKER_REFUSED']],
   [40, ['INVALID_CONFIG', 'BROKER_CONFIG']],
   [41, ['NOT_CONTROLLER', 'BROKER_REFUSED']],
   [42, ['INVALID_REQUEST', 'BROKER_REFUSED']],
