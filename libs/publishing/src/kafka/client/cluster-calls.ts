@@ -9,8 +9,8 @@ import type { Metadata } from './kafkajs-internals.js';
 const REQUEST_TIMEOUT_MS = 5_000;
 /** Making a topic's files on all replicas. */
 const CREATE_TIMEOUT_MS = 10_000;
-/** The broker's limit (transaction.max.timeout.ms) is not lower by default; no transaction is ever begun. */
-const TRANSACTION_TIMEOUT_MS = 60_000;
+/** No transaction is ever begun: less than any limit (transaction.max.timeout.ms) that a broker may have. */
+const TRANSACTION_TIMEOUT_MS = 1_000;
 const TRANSACTION_COORDINATOR = 1;
 const TOPIC_RESOURCE = 2;
 const BY_DEFAULT = -1;
@@ -81,7 +81,7 @@ const SETTING_NAMES = [
   'unclean.leader.election.enable',
 ];
 
-/** Settings of the topics that exist and may be seen. @throws AppError */
+/** Settings of the topics that exist and may be seen, and whose limit is told. @throws AppError */
 export async function describeTopics(
   session: BrokerSession,
   topics: readonly string[],
@@ -93,8 +93,11 @@ export async function describeTopics(
   for (const { errorCode, resourceName, configEntries } of answer.resources) {
     if (errorCode !== KAFKA_ERROR.none) continue;
     const value = (name: string) => configEntries.find(({ configName }) => configName === name)?.configValue ?? '';
+    const maxMessageBytes = Number(value('max.message.bytes'));
+    // Not every server of the protocol tells; 0 would make every message too large.
+    if (!Number.isSafeInteger(maxMessageBytes) || maxMessageBytes <= 0) continue;
     settings.set(resourceName, {
-      maxMessageBytes: Number(value('max.message.bytes')),
+      maxMessageBytes,
       minInsyncReplicas: Number(value('min.insync.replicas')),
       cleanupPolicy: value('cleanup.policy'),
       timestampType: value('message.timestamp.type'),
