@@ -1,4 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
+import { Fifo } from './fifo.js';
 import type { SendOrder } from './send-order.js';
 
 /**
@@ -73,32 +74,4 @@ export class KeyedLanes implements SendOrder {
 
 function keyOf(event: OutgoingEvent): string {
   return event.keySlab.toString('latin1', event.keyStart, event.keyEnd);
-}
-
-/** A queue whose shift costs the same however long it is. */
-class Fifo<T> {
-  private items: (T | undefined)[] = [];
-  private from = 0;
-
-  push(item: T): void {
-    this.items.push(item);
-  }
-
-  shift(): T | undefined {
-    if (this.from === this.items.length) return undefined;
-    const item = this.items[this.from];
-    this.items[this.from] = undefined;
-    this.from += 1;
-    if (this.from === this.items.length) this.clear();
-    else if (this.from >= 1024 && this.from * 2 > this.items.length) {
-      this.items = this.items.slice(this.from);
-      this.from = 0;
-    }
-    return item;
-  }
-
-  clear(): void {
-    this.items = [];
-    this.from = 0;
-  }
 }

@@ -12,6 +12,15 @@ function offer(lanes: BucketLanes, options: readonly TestEventOptions[]): readon
   return events;
 }
 
+/** How long all arrays are together that can be reached from here. */
+function slotsWithin(value: unknown, seen = new Set<unknown>()): number {
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value) || seen.has(value)) return 0;
+  seen.add(value);
+  let slots = Array.isArray(value) ? value.length : 0;
+  for (const part of value instanceof Map ? value.values() : Object.values(value)) slots += slotsWithin(part, seen);
+  return slots;
+}
+
 /** Takes the next lane and all its events. */
 function take(lanes: BucketLanes): { readonly lane: Lane; readonly seqs: readonly (number | undefined)[] } | undefined {
   const lane = lanes.next();
@@ -108,5 +117,31 @@ describe('bucket lanes', () => {
       expected += 90;
     }
     expect(lanes.next()?.length).toBe(500);
+  });
+
+  it('keeps nothing of what is settled while barriers wait without end', () => {
+    const lanes = lanesOf(1);
+    const maker = new EventMaker('app');
+    for (let i = 0; i < 3; i++) lanes.offer(maker.next({ barrier: true }));
+    for (let i = 1; i <= 10_000; i++) {
+      lanes.offer(maker.next({ barrier: true }));
+      const { lane, seqs } = taken(lanes);
+      expect(seqs).toEqual([i]);
+      lanes.settled(lane, 1);
+    }
+    expect(slotsWithin(lanes)).toBeLessThan(3000);
+  });
+
+  it('keeps nothing of what is settled while more lanes are ready than are taken', () => {
+    const lanes = lanesOf(2);
+    const maker = new EventMaker('app');
+    for (const table of ['items', 'orders', 'users']) lanes.offer(maker.next({ table }));
+    for (let i = 0; i < 10_000; i++) {
+      const lane = lanes.next();
+      if (lane === undefined) throw new Error('no lane is ready');
+      lanes.wait(lane);
+      lanes.release(lane);
+    }
+    expect(slotsWithin(lanes)).toBeLessThan(3000);
   });
 });

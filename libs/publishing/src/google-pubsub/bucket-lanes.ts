@@ -1,4 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
+import { Fifo } from '../fifo.js';
 import { orderingBucket } from './ordering-bucket.js';
 
 /**
@@ -68,10 +69,9 @@ export class BucketLanes {
   private readonly topics = new Map<string, Lane[]>();
   private lastTopic = '';
   private lastLanes: Lane[] = [];
-  private ready: Lane[] = [];
-  private nextReady = 0;
-  private held: OutgoingEvent[] = [];
-  private nextHeld = 0;
+  private readonly ready = new Fifo<Lane>();
+  /** What came after the barrier. */
+  private readonly held = new Fifo<OutgoingEvent>();
   private barrier: OutgoingEvent | undefined;
   private barrierPlaced = false;
   /** Events in lanes. */
@@ -100,14 +100,8 @@ export class BucketLanes {
 
   /** The next lane that may send; it counts as out. */
   next(): Lane | undefined {
-    const lane = this.ready[this.nextReady];
-    if (lane === undefined) return undefined;
-    this.nextReady += 1;
-    if (this.nextReady === this.ready.length) {
-      this.ready = [];
-      this.nextReady = 0;
-    }
-    lane.state = 'out';
+    const lane = this.ready.shift();
+    if (lane !== undefined) lane.state = 'out';
     return lane;
   }
 
@@ -156,18 +150,11 @@ export class BucketLanes {
       return;
     }
     this.barrier = undefined;
-    const { held } = this;
-    let i = this.nextHeld;
-    for (; i < held.length && this.barrier === undefined; i++) {
-      const event = held[i];
-      if (event === undefined) continue;
+    while (this.barrier === undefined) {
+      const event = this.held.shift();
+      if (event === undefined) return;
       if (event.barrier) this.raise(event);
       else this.place(event);
-    }
-    this.nextHeld = i;
-    if (i === held.length) {
-      this.held = [];
-      this.nextHeld = 0;
     }
   }
 
