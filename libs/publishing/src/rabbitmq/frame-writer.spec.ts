@@ -21,8 +21,8 @@ interface Decoded {
 /** The client's own decoder, which is not exported. */
 const require = createRequire(import.meta.url);
 const { parseFrame, decodeFrame } = require(join(dirname(require.resolve('amqplib')), 'lib/frame.js')) as {
-  parseFrame(bytes: Buffer, max?: number): Frame | undefined;
-  decodeFrame(frame: Frame): Decoded;
+  readonly parseFrame: (bytes: Buffer, max?: number) => Frame | undefined;
+  readonly decodeFrame: (frame: Frame) => Decoded;
 };
 
 const CHANNEL = 258;
