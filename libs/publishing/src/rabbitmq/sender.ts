@@ -3,13 +3,16 @@ import { AppError } from '#lib/kernel';
 import { KeyedLanes } from '../keyed-lanes.js';
 import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import type { SendOrder } from '../send-order.js';
+import { nackError, overdueError, unroutableError } from './message-errors.js';
 import { PipelinedOrder } from './pipelined-order.js';
 import type { RabbitLink } from './rabbit-link.js';
 import type { SenderHooks, SenderParts, SendFailure } from './sender-ports.js';
-import { unroutableError, UnroutableLog } from './unroutable.js';
+import { UnroutableLog } from './unroutable.js';
 import { Wire } from './wire.js';
 
 const LIMIT_NAME = 'max_message_size of RabbitMQ';
+/** While most of the wire is unconfirmed, what becomes ready is gathered for this long: a few at a time cost a write each. */
+const GATHER_MS = 10;
 
 /**
  * Sends what the order gives, over one link at a time, and settles what is confirmed. Stops at the first thing that goes
@@ -38,6 +41,11 @@ export class RabbitSender {
   private readonly letters = new Set<number>();
   /** The broker's limit as far as it told. */
   private limitBytes = Infinity;
+  private pumpIsDue = false;
+  private readonly gathered = (): void => {
+    this.pumpIsDue = false;
+    this.pump();
+  };
 
   constructor(
     private readonly parts: SenderParts,
@@ -152,6 +160,11 @@ export class RabbitSender {
     wire.wakeWhenIdle();
     this.finishHalt();
     if (wire.hasRoom) this.pump();
+    else if (!wire.isFull && !this.pumpIsDue) {
+      // A queue that stands still can hold most of the wire: what is ready may not wait for that.
+      this.pumpIsDue = true;
+      this.parts.clock.after(GATHER_MS, this.gathered);
+    }
   }
 
   /** No queue wanted the message with this id: its (positive) confirmation is still to come. */
@@ -274,26 +287,14 @@ export class RabbitSender {
   }
 
   private overdue(waitedMs: number): void {
-    this.parts.metrics.problem('ack');
-    const seconds = Math.round(waitedMs / 1000);
-    const { exchange } = this.parts;
-    const message = `RabbitMQ has not confirmed a message to exchange "${exchange}" for ${seconds} s`;
-    this.stop({ kind: 'lost', error: new AppError('BROKER_TIMEOUT', message, { facts: { exchange } }) });
+    this.stop({ kind: 'lost', error: overdueError(this.parts.exchange, waitedMs) });
   }
 
   private stop(failure: SendFailure): void {
     if (this.broken) return;
     this.broken = true;
     this.sending = false;
-    if (failure.kind === 'refused') this.parts.metrics.problem('publish');
+    this.parts.metrics.problem(failure.kind === 'refused' ? 'publish' : 'ack');
     this.hooks.stopped(failure);
   }
-}
-
-function nackError(event: OutgoingEvent, exchange: string): AppError {
-  const routingKey = event.route.topic;
-  return new AppError('BROKER_REFUSED', `RabbitMQ refused a message (nack): exchange "${exchange}", "${routingKey}"`, {
-    facts: { exchange, routingKey },
-    remedy: 'A queue is full (overflow: reject-publish) or has no leader now; retried for ever.',
-  });
 }

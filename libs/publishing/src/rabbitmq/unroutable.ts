@@ -1,15 +1,7 @@
-import { AppError, type Logger } from '#lib/kernel';
+import type { AppError, Logger } from '#lib/kernel';
 
 /** Routing keys beyond this are warned about together: names of tables are bounded, but not by us. */
 const MAX_KEYS = 10_000;
-
-/** A message that no queue is bound for. */
-export function unroutableError(exchange: string, routingKey: string): AppError {
-  return new AppError('BROKER_REFUSED', `no queue takes "${routingKey}" of exchange "${exchange}"`, {
-    facts: { exchange, routingKey },
-    remedy: 'Bind a queue for this routing key, or give the exchange an alternate exchange.',
-  });
-}
 
 /** Warns once per routing key that messages went nowhere. */
 export class UnroutableLog {

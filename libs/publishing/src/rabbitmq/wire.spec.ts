@@ -1,27 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CancelTimer, Clock } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import { EventMaker } from '../testing/outgoing-events.js';
+import { StandingClock } from '../testing/standing-clock.js';
 import { MAX_EVENTS, Wire } from './wire.js';
-
-/** Time that stands still until it is told to pass. */
-class StandingClock implements Clock {
-  private ms = 1000;
-  private timers: { readonly atMs: number; readonly callback: () => void }[] = [];
-  now = () => this.ms;
-  wallTime = () => this.ms;
-  after(ms: number, callback: () => void): CancelTimer {
-    const timer = { atMs: this.ms + ms, callback };
-    this.timers.push(timer);
-    return () => (this.timers = this.timers.filter((one) => one !== timer));
-  }
-  pass(ms: number): void {
-    this.ms += ms;
-    const due = this.timers.filter((timer) => timer.atMs <= this.ms);
-    this.timers = this.timers.filter((timer) => timer.atMs > this.ms);
-    for (const timer of due) timer.callback();
-  }
-}
 
 function fixture(count: number) {
   const clock = new StandingClock();
@@ -75,6 +56,16 @@ describe('Wire', () => {
     expect(overdue).toEqual([]);
     clock.pass(100);
     expect(overdue).toHaveLength(1);
+  });
+
+  it('times what is on the wire, not an older event that waits for its turn', () => {
+    const { clock, wire, window, overdue } = fixture(2);
+    window.markSent(1, 0);
+    wire.take(1);
+    clock.pass(50);
+    expect(overdue).toEqual([]);
+    clock.pass(50);
+    expect(overdue).toEqual([100]);
   });
 
   it('tells who waits when nothing is left', async () => {

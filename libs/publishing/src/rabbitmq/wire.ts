@@ -35,7 +35,7 @@ export class Wire {
     private readonly window: EventWindow,
     private readonly clock: Clock,
     private readonly ackTimeoutMs: number,
-    /** The oldest event has waited for its confirmation for this long. */
+    /** The oldest message has waited for its confirmation for this long. */
     private readonly overdue: (waitedMs: number) => void,
   ) {}
 
@@ -135,13 +135,15 @@ export class Wire {
     for (const resolve of waiting) resolve();
   }
 
-  /** The oldest unsettled event is the one that waits longest. */
+  /** Of what is on the wire the lowest tag waits longest; the window's head may not even be sent yet. */
   private watch(afterMs: number): void {
     this.cancelDeadline = this.clock.after(afterMs, () => {
       this.cancelDeadline = undefined;
-      const sentAtMs = this.window.sentAtMs(this.window.head);
-      // The oldest may still wait for its turn, when those before it have just been confirmed.
-      const waitedMs = sentAtMs === 0 || this.suspended ? 0 : this.clock.now() - Math.max(sentAtMs, this.notBeforeMs);
+      const oldest = this.sent[this.first & MASK];
+      const waitedMs =
+        oldest === undefined || this.suspended
+          ? 0
+          : this.clock.now() - Math.max(this.window.sentAtMs(oldest.seq), this.notBeforeMs);
       if (waitedMs < this.ackTimeoutMs) this.watch(this.ackTimeoutMs - waitedMs);
       else this.overdue(waitedMs);
     });
