@@ -1,107 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { eventId } from '#lib/events';
 import type { PublisherConfig } from '#lib/config';
-import { AppError, noMetrics, silentLogger, systemClock } from '#lib/kernel';
+import { noMetrics, silentLogger, systemClock } from '#lib/kernel';
 import { EventMaker } from '../testing/outgoing-events.js';
 import { publisherTestConfig } from '../testing/publisher-config.js';
 import { RecordingListener } from '../testing/recording-listener.js';
-import type { BatchOutcome, KafkaClient, PartitionBatch, ProducerIdentity } from './kafka-ports.js';
 import { KafkaPublisher } from './kafka.publisher.js';
 import type { FenceMemory } from './producer-fence.js';
 import { KAFKA_ERROR } from './protocol-errors.js';
+import { ScriptedClient } from './testing/scripted-client.js';
 
 const NOT_LEADER = 6;
 const NOT_ENOUGH_REPLICAS = 19;
-
-/** What a batch says of itself. https://kafka.apache.org/documentation/#recordbatch */
-function headOf(records: Buffer) {
-  return {
-    producerId: records.readBigInt64BE(43),
-    epoch: records.readInt16BE(51),
-    sequence: records.readInt32BE(53),
-    count: records.readInt32BE(57),
-    ids: [...records.toString('latin1').matchAll(/\{"id":"([^"]{36})"/g)].map((match) => match[1] ?? ''),
-  };
-}
-
-interface Request {
-  readonly nodeId: number;
-  readonly batches: readonly (PartitionBatch & ReturnType<typeof headOf>)[];
-  /** Answers with these error codes, in the order of the batches; default 0. */
-  answer(...errorCodes: number[]): void;
-  lose(): void;
-}
-
-/** A cluster of two nodes whose answers the test gives. Every topic has four partitions. */
-class ScriptedClient implements KafkaClient {
-  readonly requests: Request[] = [];
-  identities = 0;
-  maxMessageBytes = 100_000;
-  named = true;
-  leaders: readonly number[] = [1, 2, 1, 2];
-  private arrived: () => void = () => undefined;
-
-  connect = () => Promise.resolve();
-  ping = () => Promise.resolve();
-  topicNames = () => Promise.resolve([]);
-  createTopics = () => Promise.resolve();
-  close = () => undefined;
-
-  layout(topics: readonly string[]) {
-    const layout = (name: string) => ({ name, leaders: this.leaders, replicas: [3, 3, 3, 3] });
-    return Promise.resolve(new Map(topics.map((name) => [name, layout(name)])));
-  }
-
-  topicSettings(topics: readonly string[]) {
-    const settings = {
-      maxMessageBytes: this.maxMessageBytes,
-      minInsyncReplicas: 2,
-      cleanupPolicy: 'delete',
-      timestampType: 'CreateTime',
-      uncleanLeaderElection: false,
-    };
-    return Promise.resolve(new Map(topics.map((name) => [name, settings])));
-  }
-
-  producerIdentity(transactionalId: string | undefined): Promise<ProducerIdentity> {
-    if (transactionalId !== undefined && !this.named) {
-      return Promise.reject(new AppError('BROKER_AUTH', 'not allowed', { facts: { kafkaErrorCode: 53 } }));
-    }
-    this.identities += 1;
-    return Promise.resolve({ id: 7n, epoch: this.identities });
-  }
-
-  produce(nodeId: number, batches: readonly PartitionBatch[]): Promise<readonly BatchOutcome[]> {
-    return new Promise((resolve, reject) => {
-      this.requests.push({
-        nodeId,
-        // The memory serves again after the answer.
-        batches: batches.map((batch) => ({ ...batch, ...headOf(batch.records) })),
-        answer: (...errorCodes) => {
-          resolve(
-            batches.map(({ topic, partition }, i) => ({
-              topic,
-              partition,
-              errorCode: errorCodes[i] ?? 0,
-              baseOffset: 0n,
-            })),
-          );
-        },
-        lose: () => reject(new AppError('BROKER_UNREACHABLE', 'the connection is lost')),
-      });
-      this.arrived();
-    });
-  }
-
-  /** The request at this place, once it has come. */
-  async request(index: number): Promise<Request> {
-    for (;;) {
-      const request = this.requests[index];
-      if (request !== undefined) return request;
-      await new Promise<void>((resolve) => (this.arrived = resolve));
-    }
-  }
-}
 
 async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeoutMs?: number; named?: boolean } = {}) {
   const { publisher } = publisherTestConfig({ type: 'kafka', ...options.publisher });
@@ -125,6 +35,10 @@ async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeout
   await kafka.open(signal);
   await kafka.prepare(['app.public_items'], signal);
   return { client, listener, kafka, memory, lines, maker: new EventMaker('app'), started };
+}
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -235,6 +149,34 @@ describe('KafkaPublisher: after a failure', () => {
     const again = await client.request(4);
     expect(again.nodeId).toBe(5);
     expect(again.batches[0]?.ids).toEqual(events.slice(0, 1).map(eventId));
+    await kafka.close(0);
+  });
+
+  it('waits for a leader only where an event is to go, and sends all before it', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish([maker.next({ key: 'a' })]);
+    const { batches } = await client.request(0);
+    const led = batches[0]?.partition ?? 0;
+    client.leaders = client.leaders.map((leader, partition) => (partition === led ? leader : -1));
+    client.requests[0]?.answer(NOT_LEADER);
+    (await client.request(1)).answer();
+    await listener.untilSettled(1);
+    const states = () => listener.states.map((state) => state?.message);
+    expect(states()).toEqual([expect.stringContaining('NOT_LEADER'), undefined]);
+    kafka.publish(maker.batch(40, (i) => ({ key: i === 0 ? 'a' : `k${i}` })));
+    const before = await client.request(2);
+    expect(states()).toHaveLength(2);
+    before.answer();
+    await waitFor(() => states().length === 3);
+    expect(states()[2]).toContain('has no leader');
+    const { identities } = client;
+    await turn();
+    client.leaders = [1, 2, 1, 2];
+    for (let i = 3; listener.seqs.size < 41; i++) {
+      (await client.request(i)).answer();
+      await turn();
+    }
+    expect(client.identities).toBe(identities + 1);
     await kafka.close(0);
   });
 

@@ -12,13 +12,14 @@ import { EventHeaders } from './codec/event-headers.js';
 import { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { KafkaClient } from './kafka-ports.js';
 import { Oversize } from './oversize.js';
+import type { PartitionLane } from './partition-lane.js';
 import { type Placed, Placement } from './placement.js';
 import { type FenceMemory, ProducerFence } from './producer-fence.js';
 import { Recovery } from './recovery.js';
 import { RequestBuilder } from './request-builder.js';
-import type { SendFailure, SizeRefusal } from './send-failure.js';
+import type { SendFailure } from './send-failure.js';
 import { KafkaSender } from './sender.js';
-import { TopicBook } from './topic-book.js';
+import { type KnownTopic, noLeader, TopicBook } from './topic-book.js';
 import { kafkaTopicName } from './topic-name.js';
 
 /** How often the topics are looked at again: new partitions, changed limits. */
@@ -59,7 +60,8 @@ export class KafkaPublisher implements Publisher {
   private readonly trouble: BrokerTrouble;
   /** The oldest unsettled event when the last trouble came. */
   private troubleHead = 0;
-  private sizeRefusals: SizeRefusal[] = [];
+  /** Where the next event belongs, when no broker leads that partition. */
+  private leaderless: PartitionLane | undefined;
   private learning = false;
   private wasLost = false;
   private cancelRefresh: CancelTimer | undefined;
@@ -89,7 +91,7 @@ export class KafkaPublisher implements Publisher {
       { window, client, builder, metrics, clock, ackTimeoutMs },
       {
         stopped: (failure) => this.recover(failure),
-        tooLarge: (refusal) => this.sizeRefusals.push(refusal),
+        tooLarge: (refusal) => this.oversize.refused(refusal),
         answered: () => this.onAnswered(),
       },
     );
@@ -155,8 +157,7 @@ export class KafkaPublisher implements Publisher {
     if (topic === undefined) return this.learn();
     const poison = this.oversize.poisonOf(event, topic);
     if (poison === undefined) {
-      this.sender.enqueue(this.topics.laneOf(topic, event), event);
-      return 'placed';
+      return this.enqueue(topic, event);
     }
     const treatment = this.oversize.treat(poison);
     if (treatment.kind === 'halt') return 'halt';
@@ -166,8 +167,21 @@ export class KafkaPublisher implements Publisher {
     }
     const letters = this.topics.find(this.deadLetterTopic);
     if (letters === undefined) return this.learn();
-    this.sender.enqueue(this.topics.laneOf(letters, treatment.event), treatment.event);
-    return 'placed';
+    return this.enqueue(letters, treatment.event);
+  }
+
+  private enqueue(topic: KnownTopic, event: OutgoingEvent): Placed {
+    const lane = this.topics.laneOf(topic, event);
+    if (lane.leader >= 0) {
+      this.sender.enqueue(lane, event);
+      return 'placed';
+    }
+    // All before it is settled first.
+    if (event.seq === this.window.head) {
+      this.leaderless = lane;
+      this.sender.stop({ kind: 'refused', error: noLeader(lane.topic, lane.partition) });
+    }
+    return 'wait';
   }
 
   /** Everything before the event is settled: it is the next that a new start meets. */
@@ -212,9 +226,12 @@ export class KafkaPublisher implements Publisher {
   private async mend(signal: AbortSignal): Promise<() => void> {
     const { client } = this.parts;
     await client.connect(signal);
-    const identity = await this.fence.raise(signal);
     await this.topics.refresh(signal);
-    await this.learnLimits();
+    if (this.leaderless !== undefined) this.topics.requireLeader(this.leaderless);
+    this.leaderless = undefined;
+    await this.oversize.learn(this.topics);
+    // Last: a try that fails before costs no epoch.
+    const identity = await this.fence.raise(signal);
     return () => {
       for (const lane of this.topics.lanes()) lane.clear();
       this.sender.resume(identity);
@@ -224,17 +241,6 @@ export class KafkaPublisher implements Publisher {
       this.trouble.settledBefore(this.window.head);
       this.advance();
     };
-  }
-
-  private async learnLimits(): Promise<void> {
-    if (this.sizeRefusals.length === 0) return;
-    const before = this.sizeRefusals.map(({ topic }) => this.topics.find(topic)?.maxBatchBytes ?? 0);
-    await this.topics.refreshSettings();
-    for (const [i, refusal] of this.sizeRefusals.entries()) {
-      const topic = this.topics.find(refusal.topic);
-      if (topic !== undefined) this.oversize.refusal(refusal, topic, before[i] ?? 0);
-    }
-    this.sizeRefusals = [];
   }
 
   private onAnswered(): void {

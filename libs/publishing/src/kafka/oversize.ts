@@ -4,7 +4,7 @@ import type { Logger, Metrics } from '#lib/kernel';
 import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
 import type { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { SizeRefusal } from './send-failure.js';
-import type { KnownTopic } from './topic-book.js';
+import type { KnownTopic, TopicBook } from './topic-book.js';
 
 /** More than a batch of one event has besides key and body, but for the names of schema and table. */
 const OVERHEAD_BYTES = 512;
@@ -26,7 +26,8 @@ export class Oversize {
   /** Dead letters on their way, by seq of the event that they stand for. */
   readonly letters = new Map<number, OutgoingEvent>();
   /** Sizes of batches of a single event that the server refused, by its seq. */
-  private readonly refused = new Map<number, number>();
+  private readonly tooLarge = new Map<number, number>();
+  private refusals: SizeRefusal[] = [];
   /** Events whose dead letter was refused too. */
   private readonly hopeless = new Set<number>();
   private readonly compresses: boolean;
@@ -35,24 +36,41 @@ export class Oversize {
     this.compresses = parts.publisher.kafka.compression !== 'none';
   }
 
+  /** The server refused a batch for its size; what follows from that is seen by the next `learn`. */
+  refused(refusal: SizeRefusal): void {
+    this.refusals.push(refusal);
+  }
+
   /**
-   * Learns from a refusal, after the topic's limit was read anew.
-   * @param maxBytesBefore the limit that was known when the batch was sent
+   * Learns from the refusals, when there were any: reads the topics' limits anew first.
+   * @throws AppError when Kafka cannot be asked; the refusals are kept
    */
-  refusal({ seq, events, bytes }: SizeRefusal, topic: KnownTopic, maxBytesBefore: number): void {
+  async learn(topics: TopicBook): Promise<void> {
+    if (this.refusals.length === 0) return;
+    const before = this.refusals.map(({ topic }) => topics.find(topic)?.maxBatchBytes ?? 0);
+    await topics.refreshSettings();
+    for (const [i, refusal] of this.refusals.entries()) {
+      const topic = topics.find(refusal.topic);
+      if (topic !== undefined) this.judge(refusal, topic, before[i] ?? 0);
+    }
+    this.refusals = [];
+  }
+
+  /** @param maxBytesBefore the limit that was known when the batch was sent */
+  private judge({ seq, events, bytes }: SizeRefusal, topic: KnownTopic, maxBytesBefore: number): void {
     const raised = topic.maxBatchBytes > maxBytesBefore && topic.maxBatchBytes >= bytes;
     if (raised) return;
     if (events > 1) {
       topic.cutBytes = Math.min(topic.cutBytes, Math.floor(bytes / 2));
       return;
     }
-    this.refused.set(seq, bytes);
+    this.tooLarge.set(seq, bytes);
     if (this.letters.has(seq)) this.hopeless.add(seq);
   }
 
   /** Every event before `seq` is settled. */
   settledBefore(seq: number): void {
-    for (const bySeq of [this.letters, this.refused, this.hopeless]) {
+    for (const bySeq of [this.letters, this.tooLarge, this.hopeless]) {
       if (bySeq.size === 0) continue;
       for (const key of bySeq.keys()) if (key < seq) bySeq.delete(key);
     }
@@ -60,7 +78,7 @@ export class Oversize {
 
   /** What is too large about the event; undefined when the topic takes it, or has not been asked yet. */
   poisonOf(event: OutgoingEvent, topic: KnownTopic): Poison | undefined {
-    const refusedBytes = this.refused.size === 0 ? undefined : this.refused.get(event.seq);
+    const refusedBytes = this.tooLarge.size === 0 ? undefined : this.tooLarge.get(event.seq);
     if (refusedBytes !== undefined) {
       const limitBytes = Math.min(topic.maxBatchBytes, refusedBytes - 1);
       return { event, sizeBytes: refusedBytes, limitBytes, limitName: limitOf(topic) };

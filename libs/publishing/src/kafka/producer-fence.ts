@@ -85,8 +85,7 @@ export class ProducerFence {
    * would leave two writers, neither of which shuts the other out.
    */
   private async requireNoCoordinators(error: AppError): Promise<void> {
-    const layouts = await this.parts.client.layout([TRANSACTION_TOPIC]).catch(() => undefined);
-    if (layouts !== undefined && layouts.get(TRANSACTION_TOPIC) === undefined) return;
+    if (await this.keepsNoIds()) return;
     throw new AppError('BROKER_REFUSED', error.message, {
       cause: error,
       facts: error.facts,
@@ -94,6 +93,16 @@ export class ProducerFence {
         `Retried for ever; look at the leaders and in-sync replicas of the topic ${TRANSACTION_TOPIC}. Where the cluster ` +
         'has no such topic, grant the user Describe on it, so that this can be seen.',
     });
+  }
+
+  private async keepsNoIds(): Promise<boolean> {
+    try {
+      const layouts = await this.parts.client.layout([TRANSACTION_TOPIC]);
+      return layouts.get(TRANSACTION_TOPIC) === undefined;
+    } catch {
+      // Why the cluster cannot be asked says less than why it gives no id.
+      return false;
+    }
   }
 
   private async adopt(identity: ProducerIdentity, signal: AbortSignal): Promise<ProducerIdentity> {

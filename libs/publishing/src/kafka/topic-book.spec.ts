@@ -101,12 +101,17 @@ describe('TopicBook', () => {
     expect(warnings.filter((line) => line.includes('min.insync.replicas=1'))).toHaveLength(1);
   });
 
-  it('waits for leaders, and takes over new ones and new partitions', async () => {
+  it('takes over lost leaders, new ones and new partitions', async () => {
     const { cluster, book } = setUp();
     cluster.add('a', 2);
     await book.learn(['a'], signal);
     cluster.add('a', 2, -1);
-    await expect(book.refresh(signal)).rejects.toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
+    await book.refresh(signal);
+    const [lane] = [...book.lanes()];
+    expect(lane?.leader).toBe(-1);
+    expect(() => lane && book.requireLeader(lane)).toThrow('partition 0 of topic "a" has no leader');
+    cluster.add('a', 0);
+    expect(await book.hasGrown()).toBe(false);
     cluster.add('a', 2, 7);
     expect(await book.hasGrown()).toBe(false);
     await book.refresh(signal);
@@ -115,6 +120,14 @@ describe('TopicBook', () => {
     expect(await book.hasGrown()).toBe(true);
     await book.refresh(signal);
     expect(book.find('a')?.lanes).toHaveLength(5);
+  });
+
+  it('knows no topic whose limits it could not ask for', async () => {
+    const { cluster, book } = setUp();
+    cluster.add('a', 2);
+    cluster.client.topicSettings = () => Promise.reject(new Error('the connection is lost'));
+    await expect(book.learn(['a'], signal)).rejects.toThrow('lost');
+    expect(book.find('a')).toBeUndefined();
   });
 
   it('forgets a topic that is gone, and waits for it when it is met again', async () => {

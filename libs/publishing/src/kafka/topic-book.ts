@@ -78,8 +78,12 @@ export class TopicBook {
     const unknown = [...new Set([...names, ...this.wanted])].filter((name) => !this.topics.has(name));
     if (unknown.length > 0) {
       const layouts = await this.ensure(unknown, signal);
+      const bare = layouts.find(({ leaders }) => leaders.length === 0);
+      if (bare !== undefined) throw noLeader(bare.name, 0);
+      // Known is a topic only with its limits.
+      const settings = await this.settingsOf(layouts);
       for (const layout of layouts) this.adopt(layout);
-      await this.readSettings(layouts);
+      this.applySettings(layouts, settings);
     }
     this.wanted.clear();
   }
@@ -87,7 +91,7 @@ export class TopicBook {
   /**
    * Takes over what the cluster says now of all known topics. Only while nothing is on the wire: a topic's number of
    * partitions may have changed, and with it every key's place. A topic that is gone is learned anew when it is met.
-   * @throws AppError BROKER_REFUSED for a partition without a leader, or a topic that is gone and wanted
+   * @throws AppError BROKER_REFUSED for a topic that is gone and wanted
    */
   async refresh(signal: AbortSignal): Promise<void> {
     const names = [...this.topics.keys()];
@@ -100,17 +104,26 @@ export class TopicBook {
     await this.learn([], signal);
   }
 
+  /** @throws AppError BROKER_REFUSED while the cluster names no leader for the lane's partition */
+  requireLeader({ topic, partition }: PartitionLane): void {
+    const leader = this.topics.get(topic)?.lanes[partition]?.leader ?? 0;
+    if (leader < 0) throw noLeader(topic, partition);
+  }
+
   /** Whether a topic has more partitions than it had, as the cluster says now. */
   async hasGrown(): Promise<boolean> {
     const layouts = await this.client.layout([...this.topics.keys()]);
-    const countNow = (name: string) => layouts.get(name)?.leaders.length;
-    return [...this.topics.values()].some(({ name, lanes }) => (countNow(name) ?? lanes.length) !== lanes.length);
+    return [...this.topics.values()].some(({ name, lanes }) => {
+      const count = layouts.get(name)?.leaders.length ?? 0;
+      return count > 0 && count !== lanes.length;
+    });
   }
 
   /** Reads the limits of all known topics anew. */
   async refreshSettings(): Promise<void> {
     const layouts = await this.client.layout([...this.topics.keys()]);
-    await this.readSettings([...layouts.values()].filter((layout) => layout !== undefined));
+    const known = [...layouts.values()].filter((layout) => layout !== undefined);
+    this.applySettings(known, await this.settingsOf(known));
   }
 
   private async ensure(names: readonly string[], signal: AbortSignal): Promise<readonly TopicLayout[]> {
@@ -132,20 +145,14 @@ export class TopicBook {
   }
 
   private adopt(layout: TopicLayout): void {
-    const leaderless = layout.leaders.findIndex((leader) => leader < 0);
-    if (leaderless >= 0 || layout.leaders.length === 0) {
-      throw new AppError('BROKER_REFUSED', `partition ${leaderless} of topic "${layout.name}" has no leader`, {
-        facts: { topic: layout.name },
-        remedy: 'Retried for ever; bring back the brokers that hold its replicas.',
-      });
-    }
     const newLanes = () => layout.leaders.map((leader, partition) => new PartitionLane(layout.name, partition, leader));
     const topic = this.topics.get(layout.name);
     if (topic === undefined) {
       const { name } = layout;
       const limits = { maxBatchBytes: Number.POSITIVE_INFINITY, cutBytes: DEFAULT_MAX_MESSAGE_BYTES };
       this.topics.set(name, { name, lanes: newLanes(), ...limits });
-    } else if (topic.lanes.length === layout.leaders.length) {
+    } else if (layout.leaders.length === 0 || topic.lanes.length === layout.leaders.length) {
+      // One without a leader hinders only what is to be sent there.
       for (const lane of topic.lanes) lane.leader = layout.leaders[lane.partition] ?? -1;
     } else {
       this.logger.warn(
@@ -157,7 +164,7 @@ export class TopicBook {
     }
   }
 
-  private async readSettings(layouts: readonly TopicLayout[]): Promise<void> {
+  private async settingsOf(layouts: readonly TopicLayout[]): Promise<ReadonlyMap<string, TopicSettings>> {
     const settings = await this.client.topicSettings(layouts.map(({ name }) => name));
     const unreadable = layouts.filter(({ name }) => !settings.has(name)).map(({ name }) => name);
     if (unreadable.length > 0 && !this.saidUnreadable) {
@@ -168,6 +175,10 @@ export class TopicBook {
         { topics: unreadable.join(', ') },
       );
     }
+    return settings;
+  }
+
+  private applySettings(layouts: readonly TopicLayout[], settings: ReadonlyMap<string, TopicSettings>): void {
     for (const layout of layouts) {
       const topic = this.topics.get(layout.name);
       const known = settings.get(layout.name);
@@ -186,4 +197,12 @@ export class TopicBook {
       this.logger.warn(`${message} (said of the first such topic only)`, { topic: layout.name });
     }
   }
+}
+
+/** What hinders an event whose partition no broker leads. */
+export function noLeader(topic: string, partition: number): AppError {
+  return new AppError('BROKER_REFUSED', `partition ${partition} of topic "${topic}" has no leader`, {
+    facts: { topic, partition },
+    remedy: 'Retried for ever; bring back the brokers that hold its replicas.',
+  });
 }
