@@ -21,7 +21,7 @@ const WINDOW = { events: 16_384, bytes: 16 * 1024 * 1024 };
 export async function createKafkaDriver(config: AppConfig, deps: PublisherDeps): Promise<PublisherDriver> {
   const { publisher, listener } = config;
   const { logger, metrics, clock = systemClock } = deps;
-  const memory: FenceMemory = { named: false, plain: undefined };
+  const memory: FenceMemory = { namedId: undefined, plain: undefined };
   const transactionalId = publisherIdentity(config);
   const client = () => createKafkaClient({ publisher, clock, clientId: 'wal-listener' });
   const compressor = await BatchCompressor.load(publisher.kafka.compression);

@@ -18,7 +18,7 @@ async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeout
   const client = new ScriptedClient();
   client.named = options.named ?? true;
   const listener = new RecordingListener();
-  const memory: FenceMemory = { named: false, plain: undefined };
+  const memory: FenceMemory = { namedId: undefined, plain: undefined };
   const lines: string[] = [];
   const logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
   const parts = {
@@ -267,6 +267,18 @@ describe('KafkaPublisher: the fence', () => {
     expect([first, second].map(({ batches }) => batches[0]?.epoch)).toEqual([1, 2]);
     expect(client.identities).toBe(1);
     expect(memory.plain).toEqual({ id: 7n, epoch: 2 });
+    await kafka.close(0);
+  });
+
+  it('is not raised in vain while the topics cannot be asked for', async () => {
+    const { client, kafka, maker } = await setUp();
+    kafka.publish([maker.next()]);
+    const first = await client.request(0);
+    client.failingLayouts = 2;
+    first.lose();
+    const second = await client.request(1);
+    expect(second.batches[0]?.epoch).toBe(2);
+    expect(client.failingLayouts).toBe(0);
     await kafka.close(0);
   });
 

@@ -23,7 +23,7 @@ class PassingClock implements Clock {
 
 function setUp() {
   const clock = new PassingClock();
-  const memory: FenceMemory = { named: false, plain: undefined };
+  const memory: FenceMemory = { namedId: undefined, plain: undefined };
   const warnings: string[] = [];
   const cluster = {
     /** How a question by name is refused. */
@@ -61,12 +61,21 @@ describe('ProducerFence', () => {
     expect(await raise()).toEqual({ id: 1n, epoch: 1, waitedMs: 0 });
   });
 
+  it('waits out the earlier id when its epochs are used up', async () => {
+    const { cluster, raise } = setUp();
+    await raise();
+    cluster.id = 2n;
+    cluster.epoch = 0;
+    expect(await raise()).toEqual({ id: 2n, epoch: 0, waitedMs: ACK_TIMEOUT_MS });
+    expect(await raise()).toEqual({ id: 2n, epoch: 1, waitedMs: 0 });
+  });
+
   it('does not do without a name while the coordinator is only away', async () => {
     const { cluster, memory, raise } = setUp();
     cluster.refusal = KAFKA_ERROR.coordinatorNotAvailable;
     cluster.transactionTopic = { name: '__transaction_state', leaders: [-1], replicas: [3] };
     await expect(raise()).rejects.toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
-    expect(memory).toEqual({ named: false, plain: undefined });
+    expect(memory).toEqual({ namedId: undefined, plain: undefined });
     cluster.refusal = undefined;
     expect(await raise()).toEqual({ id: 1n, epoch: 0, waitedMs: 0 });
   });

@@ -14,8 +14,8 @@ const OLD_AFTER_MS = 24 * 60 * 60_000;
 
 /** What one attempt leaves to the next, within a process. */
 export interface FenceMemory {
-  /** The cluster gave an identity for the transactional id: from then on nothing less will do. */
-  named: boolean;
+  /** The producer id that the cluster gave for the transactional id: from then on nothing less will do. */
+  namedId: bigint | undefined;
   /** The producer id without a name, and its epoch, where the cluster gives no other. */
   plain: ProducerIdentity | undefined;
 }
@@ -42,7 +42,7 @@ export class ProducerFence {
 
   /** Whether the identity should be renewed before the cluster forgets its name. */
   get isOld(): boolean {
-    return this.parts.memory.named && this.parts.clock.now() - this.takenAtMs > OLD_AFTER_MS;
+    return this.parts.memory.namedId !== undefined && this.parts.clock.now() - this.takenAtMs > OLD_AFTER_MS;
   }
 
   /**
@@ -69,7 +69,7 @@ export class ProducerFence {
         const error = toAppError(thrown);
         const isForbidden = error.facts.kafkaErrorCode === TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         const isMissing = error.facts.kafkaErrorCode === KAFKA_ERROR.coordinatorNotAvailable;
-        if (memory.named || signal.aborted || !(isForbidden || isMissing)) throw error;
+        if (memory.namedId !== undefined || signal.aborted || !(isForbidden || isMissing)) throw error;
         if (isForbidden || clock.now() >= deadline) {
           if (isMissing) await this.requireNoCoordinators(error);
           this.warnOnce(error);
@@ -107,10 +107,11 @@ export class ProducerFence {
 
   private async adopt(identity: ProducerIdentity, signal: AbortSignal): Promise<ProducerIdentity> {
     const { memory } = this.parts;
-    // A name shuts out only what came under it.
-    if (memory.plain !== undefined) await this.outlast(signal);
+    // It shuts out only its own earlier epochs; when these are used up the name gets another id.
+    const isOther = memory.plain !== undefined || (memory.namedId ?? identity.id) !== identity.id;
+    if (isOther) await this.outlast(signal);
     memory.plain = undefined;
-    memory.named = true;
+    memory.namedId = identity.id;
     return identity;
   }
 

@@ -26,6 +26,8 @@ export class ScriptedClient implements KafkaClient {
   identities = 0;
   maxMessageBytes = 100_000;
   named = true;
+  /** So many questions for topics fail. */
+  failingLayouts = 0;
   leaders: readonly number[] = [1, 2, 1, 2];
   private arrived: () => void = () => undefined;
 
@@ -36,6 +38,10 @@ export class ScriptedClient implements KafkaClient {
   close = () => undefined;
 
   layout(topics: readonly string[]) {
+    if (this.failingLayouts > 0) {
+      this.failingLayouts -= 1;
+      return Promise.reject(new AppError('BROKER_UNREACHABLE', 'no answer'));
+    }
     const layout = (name: string) => ({ name, leaders: this.leaders, replicas: [3, 3, 3, 3] });
     return Promise.resolve(new Map(topics.map((name) => [name, layout(name)])));
   }
