@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { AppConfig, PublisherConfig } from '#lib/config';
+import { AppError } from '#lib/kernel';
 import { publisherTestConfig } from '../../libs/publishing/src/testing/publisher-config.js';
 import { EventMaker } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { Attempt, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
@@ -65,6 +66,21 @@ async function publishes(config: AppConfig): Promise<number> {
   return attempt.listener.seqs.size;
 }
 
+/** Connects, again and again, as long as that may help; rejects with what makes it useless. */
+async function untilFatal(config: AppConfig): Promise<void> {
+  const driver = await testDriver(config);
+  for (let i = 0; i < 10; i++) {
+    const attempt = new Attempt(driver);
+    try {
+      await attempt.open();
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.retriable) throw error;
+    } finally {
+      await attempt.publisher.close(0);
+    }
+  }
+}
+
 const configured = (address: string, publisher: Partial<PublisherConfig> = {}) =>
   publisherTestConfig({ type: 'rabbitmq', addresses: [address], ...publisher });
 
@@ -90,13 +106,13 @@ describe('RabbitMQ: credentials', () => {
     expect(JSON.stringify(error) + (error as Error).message).not.toContain('s3cret');
   });
 
-  it('for a vhost that does not exist, or is closed to the user, are fatal and say so', async () => {
+  it('for a vhost that does not exist, or is closed to the user, are fatal after some attempts and say so', async () => {
     const login = `amqp://al%40ice:s3cret%2F%23@${host(await node())}`;
-    await expect(publishes(configured(`${login}/none`))).rejects.toMatchObject({
+    await expect(untilFatal(configured(`${login}/none`))).rejects.toMatchObject({
       code: 'BROKER_AUTH',
       message: expect.stringMatching(/user "al@ice" into vhost "none": it does not exist/) as unknown,
     });
-    await expect(publishes(configured(`${login}/`))).rejects.toMatchObject({
+    await expect(untilFatal(configured(`${login}/`))).rejects.toMatchObject({
       code: 'BROKER_AUTH',
       message: expect.stringMatching(/into vhost "\/": .* no permissions there/) as unknown,
     });
@@ -135,6 +151,13 @@ describe('RabbitMQ: permissions', () => {
       code: 'BROKER_AUTH',
       message: expect.stringMatching(/^exchange "other": ACCESS_REFUSED/) as unknown,
     });
+  });
+
+  it('into a vhost that are missing are found by check', async () => {
+    const driver = await testDriver(configured(`amqp://least:s3cret%2F%23@${host(await node())}/my%2Fvhost`));
+    expect(await driver.check(new AbortController().signal)).toMatchObject([
+      { severity: 'error', code: 'BROKER_AUTH', message: expect.stringContaining('my/vhost') as unknown },
+    ]);
   });
 
   it('are found by check', async () => {

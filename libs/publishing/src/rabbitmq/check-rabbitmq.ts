@@ -3,7 +3,7 @@ import { AppError } from '#lib/kernel';
 import type { BrokerFinding } from '../publisher.js';
 import { exchangeError } from './exchange-setup.js';
 import type { LinkPool } from './link-pool.js';
-import { AMQP, refusalOf } from './map-rabbitmq-error.js';
+import { AMQP, isVhostClosed, refusalOf, vhostMistake } from './map-rabbitmq-error.js';
 import type { RabbitLink } from './rabbit-link.js';
 
 const DEAF = {
@@ -39,7 +39,9 @@ export async function checkRabbitmq(
     }
     return await differences(link, publisher);
   } catch (error) {
-    if (!(error instanceof AppError) || error.retriable) throw error;
+    if (!(error instanceof AppError)) throw error;
+    if (isVhostClosed(error)) return [finding(vhostMistake(error))];
+    if (error.retriable) throw error;
     return [finding(error)];
   } finally {
     await link?.close(1000);

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { mapChannelError, mapConnectionError, type Party, refusalOf, sizeLimitOf } from './map-rabbitmq-error.js';
+import {
+  isVhostClosed,
+  mapChannelError,
+  mapConnectionError,
+  type Party,
+  refusalOf,
+  sizeLimitOf,
+  vhostMistake,
+} from './map-rabbitmq-error.js';
 
 const party: Party = { address: 'rabbit:5672', vhost: '/', user: '"bob"', tls: false, admitted: false };
 const closed = (code: number, name: string, text: string) =>
@@ -44,10 +52,25 @@ describe('mapConnectionError', () => {
     expect(mapConnectionError(error, party).code).toBe(code);
   });
 
-  it('holds a closed vhost for a mistake only until it was open once', () => {
-    const error = new Error('Expected ConnectionOpenOk; got <ConnectionClose channel:0>');
-    expect(mapConnectionError(error, party)).toMatchObject({ code: 'BROKER_AUTH', retriable: false });
-    expect(mapConnectionError(error, { ...party, admitted: true })).toMatchObject({ retriable: true });
+  it('holds a closed vhost for something that may pass, and can name the mistake', () => {
+    const error = mapConnectionError(new Error('Expected ConnectionOpenOk; got <ConnectionClose channel:0>'), party);
+    expect(error).toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
+    expect(isVhostClosed(error)).toBe(true);
+    expect(vhostMistake(error)).toMatchObject({ code: 'BROKER_AUTH', message: error.message, remedy: error.remedy });
+    expect(isVhostClosed(mapConnectionError(undefined, party))).toBe(false);
+  });
+
+  it.each([
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'BROKER_UNREACHABLE'],
+    ['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'BROKER_UNREACHABLE'],
+    ['EPROTO', 'BROKER_UNREACHABLE'],
+    ['CERT_HAS_EXPIRED', 'BROKER_TLS'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'BROKER_TLS'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'BROKER_TLS'],
+  ] as const)('once let in, of TLS only what makes the server untrusted is fatal: %s', (code, expected) => {
+    const error = Object.assign(new Error('handshake'), { code });
+    expect(mapConnectionError(error, { ...party, admitted: true }).code).toBe(expected);
+    expect(mapConnectionError(error, party).code).toBe('BROKER_TLS');
   });
 });
 

@@ -19,6 +19,13 @@ export const AMQP = {
 const TLS_CODE =
   /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA)|^EPROTO$/;
 
+/** Those of them that say that the server cannot be trusted; others can come from a network or a broker in trouble. */
+const UNTRUSTED_CODE =
+  /^(ERR_TLS_CERT_ALTNAME_INVALID$|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA)/;
+
+/** What the client says when the broker answers connection.open with connection.close, whose reason it keeps to itself. */
+const VHOST_CLOSED = 'Expected ConnectionOpenOk; got <ConnectionClose';
+
 /** Whom a connection speaks to, and as whom. */
 export interface Party {
   readonly address: string;
@@ -26,7 +33,7 @@ export interface Party {
   /** Quoted, or in words. */
   readonly user: string;
   readonly tls: boolean;
-  /** It was let in before, as the same user. */
+  /** A broker of those configured let us in before. */
   readonly admitted: boolean;
 }
 
@@ -52,7 +59,7 @@ export function mapConnectionError(error: unknown, party: Party): AppError {
       ...(code === 'BROKER_AUTH' && { remedy: authRemedy(refusal, party) }),
     });
   }
-  if (error instanceof Error && error.message.startsWith('Expected ConnectionOpenOk; got <ConnectionClose')) {
+  if (error instanceof Error && error.message.startsWith(VHOST_CLOSED)) {
     return vhostClosed(error, party);
   }
   const reason = error instanceof Error && error.message !== '' ? error.message : 'the connection ended';
@@ -62,7 +69,7 @@ export function mapConnectionError(error: unknown, party: Party): AppError {
       remedy: 'Set publisher.username and password, or enable EXTERNAL (plugin rabbitmq_auth_mechanism_ssl).',
     });
   }
-  return new AppError(connectionCode(error), `${where}: ${refusal?.text ?? plain(error, reason, party)}`, {
+  return new AppError(connectionCode(error, party), `${where}: ${refusal?.text ?? plain(error, reason, party)}`, {
     cause: error,
     facts,
   });
@@ -78,17 +85,27 @@ function vhostRemedy({ vhost }: Party): string {
   return `Check the vhost at the end of publisher.address; rabbitmqctl add_vhost ${vhost}, set_permissions -p ${vhost} …`;
 }
 
-/** The client keeps the broker's reason to itself. Whoever was let in before was so for good reason: that is retried. */
+/** Also a broker that is shutting down, or whose vhost is down or full, answers so: it is retried. */
 function vhostClosed(cause: Error, party: Party): AppError {
-  const { address, vhost, user, admitted } = party;
+  const { address, vhost, user } = party;
   const message =
     `RabbitMQ ${address} does not let user ${user} into vhost "${vhost}": it does not exist, or the user has no ` +
-    'permissions there (or a limit of connections is reached; its log says which)';
-  return new AppError(admitted ? 'BROKER_REFUSED' : 'BROKER_AUTH', message, {
+    'permissions there (or it is down or full; its log says which)';
+  return new AppError('BROKER_REFUSED', message, {
     cause,
     facts: { server: address, vhost },
     remedy: vhostRemedy(party),
   });
+}
+
+/** Whether a broker did not let us into the vhost, for a reason that may pass or not. */
+export function isVhostClosed({ cause }: AppError): boolean {
+  return cause instanceof Error && cause.message.startsWith(VHOST_CLOSED);
+}
+
+/** The same as a mistake of the configuration, which no attempt mends. */
+export function vhostMistake({ message, cause, facts, remedy }: AppError): AppError {
+  return new AppError('BROKER_AUTH', message, { cause, facts, remedy });
 }
 
 function plain(error: unknown, reason: string, party: Party): string {
@@ -99,9 +116,10 @@ function plain(error: unknown, reason: string, party: Party): string {
   return reason;
 }
 
-function connectionCode(error: unknown): ErrorCode {
+/** Whoever was let in before has TLS set up as the broker wants it; only its certificate may have become another. */
+function connectionCode(error: unknown, { admitted }: Party): ErrorCode {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return TLS_CODE.test(code) ? 'BROKER_TLS' : 'BROKER_UNREACHABLE';
+  return (admitted ? UNTRUSTED_CODE : TLS_CODE).test(code) ? 'BROKER_TLS' : 'BROKER_UNREACHABLE';
 }
 
 /**

@@ -59,7 +59,7 @@ export class RabbitLink {
 
   /**
    * Connects, without a channel to publish on yet.
-   * @param admitted this broker let us in before
+   * @param admitted a broker of those configured let us in before
    * @throws AppError BROKER_UNREACHABLE, BROKER_AUTH, BROKER_TLS, BROKER_CONFIG
    */
   static async open(
