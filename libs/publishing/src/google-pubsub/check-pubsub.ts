@@ -16,7 +16,7 @@ export async function checkPubsub(
 ): Promise<readonly BrokerFinding[]> {
   let link: PubsubLink | undefined;
   try {
-    link = await PubsubLink.open(settings, signal);
+    link = await PubsubLink.open(settings, signal, false);
     const findings: BrokerFinding[] = [...warnings(settings)];
     const { onPoison, pubsub } = settings.publisher;
     if (onPoison === 'deadLetter' && !pubsub.createTopics && (await link.topicState(deadLetterTopic)) === 'missing') {

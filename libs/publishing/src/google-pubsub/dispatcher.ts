@@ -4,7 +4,6 @@ import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js
 import type { SettleBatch } from '../settle-batch.js';
 import { BucketLanes, type Lane } from './bucket-lanes.js';
 import { type CallFailure, STATUS } from './map-pubsub-error.js';
-import type { PubsubLink } from './pubsub-link.js';
 import { RequestBuffers } from './request-buffers.js';
 import { countMessageIds, RequestWriter } from './request-writer.js';
 import { topicPath } from './topic-id.js';
@@ -16,11 +15,21 @@ const LIMIT_NAME = "Pub/Sub's limit for a message";
 /** More are only put together when one message is that large: it bounds what is copied for the wire. */
 const ENOUGH_BYTES = 1024 * 1024;
 
+/** What arrives later than this after the time limit of its request was not looked at in time. */
+const LATE_MS = 1000;
+
+/** Sends a request; `done` is called once, never before this returns. */
+export interface RequestSender {
+  publish(topic: string, request: Buffer, done: (failure: CallFailure | undefined, response: Buffer) => void): void;
+}
+
 export interface DispatcherParts {
   readonly project: string;
   readonly buckets: number;
   readonly ordered: boolean;
   readonly concurrency: number;
+  /** How long a request may take. */
+  readonly requestMs: number;
   readonly metadata: boolean;
   readonly onPoison: 'halt' | 'deadLetter' | 'skip';
   readonly deadLetterTopic: string;
@@ -31,10 +40,14 @@ export interface DispatcherParts {
 }
 
 export interface DispatcherHooks {
-  /** A request failed. Its lane waits until it is released; `unknown` = what became of it nobody knows. */
-  failed(lane: Lane, failure: CallFailure, unknown: boolean): void;
+  /** A request failed. Its lane waits until it is released. */
+  failed(lane: Lane, failure: CallFailure): void;
   /** The lane's request was stored. */
   stored(lane: Lane): void;
+  /** What the lane could not get rid of was passed over. */
+  passedOver(lane: Lane): void;
+  /** This process stood still for longer than a request may take: nothing is sent until a link is given anew. */
+  stoodStill(): void;
   /** No request is out any more. */
   idle(): void;
   /** Everything that comes before the halt is settled, or was sent. */
@@ -49,12 +62,13 @@ export class Dispatcher {
   private readonly lanes: BucketLanes;
   private readonly writer: RequestWriter;
   private readonly buffers: RequestBuffers;
-  private link: PubsubLink | undefined;
+  private link: RequestSender | undefined;
   private out = 0;
   /** Met a message or topic that ends the service; only what was accepted before it is still sent. */
   private halting: AppError | undefined;
   /** Nothing more is sent, not even what came before. */
   private stopped = false;
+  private ended = false;
   private highestSent = 0;
 
   constructor(
@@ -83,8 +97,8 @@ export class Dispatcher {
   }
 
   /** Sends over this link from now on; undefined = over none. */
-  use(link: PubsubLink | undefined): void {
-    this.link = link;
+  use(link: RequestSender | undefined): void {
+    if (!this.stopped) this.link = link;
   }
 
   /** Sends nothing more; answers to what is out still count. */
@@ -113,7 +127,7 @@ export class Dispatcher {
     this.finishHalt();
   }
 
-  private send(link: PubsubLink, lane: Lane): void {
+  private send(link: RequestSender, lane: Lane): void {
     const { queue, from } = lane;
     const most = Math.min(lane.length, MAX_REQUEST_EVENTS, lane.limit);
     let bytes = this.writer.headBytes(lane.topicPath);
@@ -144,8 +158,14 @@ export class Dispatcher {
 
   private answered(lane: Lane, failure: CallFailure | undefined, response: Buffer): void {
     this.out -= 1;
+    // After standing still for so long others may have taken our place: answers count, but nothing more is sent
+    // before the timers that look after that had their turn.
+    const stoodStill =
+      failure?.fate !== 'lost' && this.parts.clock.now() - lane.sentAtMs > this.parts.requestMs + LATE_MS;
+    if (stoodStill) this.link = undefined;
     if (failure === undefined && countMessageIds(response) === lane.outCount) this.stored(lane);
     else this.refused(lane, failure ?? WRONG_ANSWER);
+    if (stoodStill) this.hooks.stoodStill();
     if (this.out === 0) this.hooks.idle();
     this.pump();
   }
@@ -164,7 +184,7 @@ export class Dispatcher {
 
   private refused(lane: Lane, failure: CallFailure): void {
     const { outCount } = lane;
-    if (failure.code === STATUS.invalidArgument && failure.answered && !this.stopped) {
+    if (failure.code === STATUS.invalidArgument && !this.stopped) {
       this.lanes.wait(lane);
       if (outCount > 1) {
         // One of them cannot be taken: halves tell which.
@@ -178,7 +198,7 @@ export class Dispatcher {
     this.parts.metrics.problem(failure.code === STATUS.deadlineExceeded ? 'ack' : 'publish');
     lane.failing = true;
     this.lanes.wait(lane);
-    this.hooks.failed(lane, failure, !failure.answered);
+    this.hooks.failed(lane, failure);
   }
 
   private isTooLarge(event: OutgoingEvent): boolean {
@@ -212,12 +232,16 @@ export class Dispatcher {
     const letter = lane.topic === this.parts.deadLetterTopic ? 'halt' : this.passOver(poison, error);
     if (letter === 'halt') {
       this.halt(error);
-    } else if (letter === 'skip') {
+      return;
+    }
+    lane.failing = false;
+    if (letter === 'skip') {
       this.parts.settle.add(event.seq);
       this.lanes.settled(lane, 1);
     } else {
       this.lanes.replaceFirst(lane, letter);
     }
+    this.hooks.passedOver(lane);
   }
 
   private passOver(poison: Poison, error: AppError): 'halt' | 'skip' | OutgoingEvent {
@@ -237,7 +261,9 @@ export class Dispatcher {
   private finishHalt(): void {
     const { halting } = this;
     if (halting === undefined || this.out > 0 || !(this.stopped || this.lanes.isEmpty)) return;
-    this.stopped = true;
+    if (this.ended) return;
+    this.ended = true;
+    this.stop();
     this.parts.metrics.problem('publish');
     this.hooks.fatal(halting);
   }
@@ -247,6 +273,6 @@ const LONGEST_KEY = Buffer.from('0000000000');
 const WRONG_ANSWER: CallFailure = {
   code: STATUS.internal,
   message: 'Pub/Sub acknowledged another number of messages than were sent',
-  answered: true,
+  fate: 'refused',
   cause: undefined,
 };

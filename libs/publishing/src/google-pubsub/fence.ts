@@ -5,30 +5,21 @@ import type { Lane } from './bucket-lanes.js';
 export interface PubsubMemory {
   /** An attempt ended while nobody knew what became of some of its requests. */
   unsettled: boolean;
-}
-
-/** A request whose connection broke is given this many times as long as the slowest one of late took. */
-const PATIENCE = 4;
-/** How much of the slowest time is forgotten with each request. */
-const DECAY = 0.995;
-
-interface HeldLane {
-  readonly lane: Lane;
-  readonly sentAtMs: number;
+  /** When Pub/Sub first gave a sign of life after that, monotonic. */
+  aliveAtMs: number | undefined;
+  /** Pub/Sub has answered at some time. */
+  admitted: boolean;
 }
 
 /**
- * Holds back the lanes whose last request may still be stored though its connection is gone. Pub/Sub has nothing that
- * would refuse a late request, so it is waited out, from the first sign of life of Pub/Sub over a new connection: before
- * that, what was sent may lie unread in a network or server that stands still. From then on a request is given as long
- * again as it has been without an answer, at least a few times what requests take, and at most the time that Pub/Sub was
- * told it may take.
+ * Holds back the lanes whose last request may still be stored though it failed. Pub/Sub has nothing that would refuse a
+ * late request, so it is waited out: for the whole time that Pub/Sub was told the request may take, counted from when it
+ * must have been read. That is its answer, or else the first sign of life over a new connection: before that, what was
+ * sent may lie unread in a network or server that stands still.
  */
 export class Fence {
-  private awaitingLife: HeldLane[] = [];
-  private readonly timers = new Map<readonly Lane[], CancelTimer>();
-  /** Until one was acknowledged nothing is known of this Pub/Sub. */
-  private slowestMs: number | undefined;
+  private awaitingLife: Lane[] = [];
+  private readonly timers = new Set<CancelTimer>();
 
   constructor(
     private readonly requestMs: number,
@@ -37,43 +28,51 @@ export class Fence {
     private readonly release: (lanes: readonly Lane[]) => void,
   ) {}
 
-  /** A request was acknowledged after this time. */
-  answered(tookMs: number): void {
-    this.slowestMs = Math.max(tookMs, (this.slowestMs ?? 0) * DECAY);
+  /** The lane's request ended without an answer. */
+  holdLost(lane: Lane): void {
+    this.awaitingLife.push(lane);
   }
 
-  /** The lane's request, sent then, ended and nobody knows how. */
-  hold(lane: Lane, sentAtMs: number): void {
-    this.awaitingLife.push({ lane, sentAtMs });
+  /** The lane's request was answered, but not so that it can be told from one that is still at work. */
+  holdAnswered(lane: Lane): void {
+    this.releaseLater([lane]);
   }
 
   /** Pub/Sub answered over a connection that was made after those of the lanes were given up. */
   alive(): void {
-    const held = this.awaitingLife;
-    if (held.length === 0) return;
+    this.memory.aliveAtMs ??= this.clock.now();
+    const lanes = this.awaitingLife;
+    if (lanes.length === 0) return;
     this.awaitingLife = [];
-    const silentMs = this.clock.now() - Math.min(...held.map(({ sentAtMs }) => sentAtMs));
-    const waitMs = Math.min(this.requestMs, Math.max(silentMs, PATIENCE * (this.slowestMs ?? this.requestMs)));
-    const lanes = held.map(({ lane }) => lane);
-    const cancel = this.clock.after(waitMs, () => {
-      this.timers.delete(lanes);
-      this.release(lanes);
-    });
-    this.timers.set(lanes, cancel);
+    this.releaseLater(lanes);
   }
 
   /** The attempt ends; `unanswered` when requests are given up now. */
   end(unanswered: boolean): void {
-    if (unanswered || this.awaitingLife.length > 0 || this.timers.size > 0) this.memory.unsettled = true;
-    for (const cancel of this.timers.values()) cancel();
+    if (unanswered || this.awaitingLife.length > 0 || this.timers.size > 0) {
+      this.memory.unsettled = true;
+      this.memory.aliveAtMs = undefined;
+    }
+    for (const cancel of this.timers) cancel();
     this.timers.clear();
     this.awaitingLife = [];
   }
 
-  /** Waits out what an earlier attempt of this process left; Pub/Sub must just have given a sign of life. */
+  /** Waits out what an earlier attempt of this process left, as far as that time has not passed since. */
   async passed(signal: AbortSignal): Promise<void> {
-    if (!this.memory.unsettled) return;
-    await sleep(this.requestMs, signal, this.clock);
-    if (!signal.aborted) this.memory.unsettled = false;
+    const { memory, clock } = this;
+    if (!memory.unsettled) return;
+    memory.aliveAtMs ??= clock.now();
+    const leftMs = memory.aliveAtMs + this.requestMs - clock.now();
+    if (leftMs > 0) await sleep(leftMs, signal, clock);
+    if (!signal.aborted) memory.unsettled = false;
+  }
+
+  private releaseLater(lanes: readonly Lane[]): void {
+    const cancel = this.clock.after(this.requestMs, () => {
+      this.timers.delete(cancel);
+      this.release(lanes);
+    });
+    this.timers.add(cancel);
   }
 }

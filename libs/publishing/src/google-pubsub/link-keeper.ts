@@ -1,4 +1,5 @@
 import { Backoff, type Clock, sleep, toAppError, type AppError } from '#lib/kernel';
+import type { PubsubMemory } from './fence.js';
 import { type LinkSettings, PubsubLink } from './pubsub-link.js';
 
 const MIN_BACKOFF_MS = 50;
@@ -22,6 +23,7 @@ export class LinkKeeper {
   constructor(
     private readonly settings: LinkSettings,
     private readonly clock: Clock,
+    private readonly memory: Pick<PubsubMemory, 'admitted'>,
     private readonly hooks: LinkKeeperHooks,
     private readonly signal: AbortSignal,
   ) {}
@@ -33,7 +35,7 @@ export class LinkKeeper {
   /** The first link. @throws AppError BROKER_* */
   async open(signal: AbortSignal): Promise<PubsubLink> {
     this.drop();
-    this.current = await PubsubLink.open(this.settings, AbortSignal.any([signal, this.signal]));
+    this.current = await this.make(AbortSignal.any([signal, this.signal]));
     return this.current;
   }
 
@@ -59,7 +61,7 @@ export class LinkKeeper {
       waits = true;
       if (this.signal.aborted) break;
       try {
-        const link = await PubsubLink.open(this.settings, this.signal);
+        const link = await this.make(this.signal);
         this.connecting = false;
         if (this.signal.aborted) {
           link.abandon();
@@ -81,5 +83,11 @@ export class LinkKeeper {
       }
     }
     this.connecting = false;
+  }
+
+  private async make(signal: AbortSignal): Promise<PubsubLink> {
+    const link = await PubsubLink.open(this.settings, signal, this.memory.admitted);
+    this.memory.admitted = true;
+    return link;
   }
 }

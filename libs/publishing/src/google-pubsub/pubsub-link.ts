@@ -1,15 +1,17 @@
 import { v1 } from '@google-cloud/pubsub';
 import { googleAuthLibrary, grpc } from 'google-gax';
 import type { PublisherConfig } from '#lib/config';
-import { AppError } from '#lib/kernel';
+import { AppError, deferred, withTimeout } from '#lib/kernel';
 import { channelCredentials } from './access.js';
 import type { Endpoint } from './endpoint.js';
-import { type CallFailure, mapCallFailure, STATUS } from './map-pubsub-error.js';
+import { type CallFailure, fateOf, mapCallFailure, STATUS } from './map-pubsub-error.js';
 import { topicPath } from './topic-id.js';
 import { WatchedCredentials } from './watched-credentials.js';
 
 const PUBLISH = '/google.pubsub.v1.Publisher/Publish';
 const PROBE_MS = 5000;
+/** For reading files and finding credentials. */
+const CREATE_MS = 20_000;
 const KEEPALIVE_MS = 20_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
 const RECONNECT_MIN_MS = 100;
@@ -41,6 +43,7 @@ export class PubsubLink {
   private readonly calls = new Set<grpc.ClientUnaryCall>();
   private readonly metadataByTopic = new Map<string, grpc.Metadata>();
   private closed = false;
+  private admitted = false;
 
   private constructor(
     private readonly settings: LinkSettings,
@@ -50,21 +53,29 @@ export class PubsubLink {
   ) {}
 
   /**
-   * Makes a channel and asks Pub/Sub for a sign of life over it.
+   * Makes a channel and asks Pub/Sub for a sign of life over it. `admitted`: it gave one before, over another.
    * @throws AppError BROKER_*
    */
-  static async open(settings: LinkSettings, signal: AbortSignal): Promise<PubsubLink> {
-    const link = await PubsubLink.create(settings);
-    const onAbort = () => link.abandon();
+  static async open(settings: LinkSettings, signal: AbortSignal, admitted: boolean): Promise<PubsubLink> {
+    const abort = deferred<never>();
+    const creating = PubsubLink.create(settings);
+    let given = false;
+    // Whenever it comes into being, it is not left open.
+    const onAbort = () => {
+      abort.reject(new AppError('BROKER_UNREACHABLE', 'connecting to Pub/Sub was aborted'));
+      abandonLater(creating);
+    };
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
-      if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting to Pub/Sub was aborted');
+      const link = await withTimeout(Promise.race([creating, abort.promise]), CREATE_MS, tookTooLong);
+      link.admitted = admitted;
       await link.probe();
+      link.admitted = true;
+      given = true;
       return link;
-    } catch (error) {
-      link.abandon();
-      throw error;
     } finally {
+      if (!given) abandonLater(creating);
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -129,7 +140,7 @@ export class PubsubLink {
         remedy: 'Check publisher.pubSubProjectID: the project id, not its display name.',
       });
     }
-    throw mapCallFailure(failure, `Pub/Sub at ${endpoint.address}`, project);
+    throw mapCallFailure(failure, `Pub/Sub at ${endpoint.address}`, project, this.admitted);
   }
 
   /** Whether the topic exists; `unknown` when that is not for us to ask. @throws AppError BROKER_* */
@@ -138,14 +149,15 @@ export class PubsubLink {
     if (failure === undefined) return 'exists';
     if (failure.code === STATUS.notFound) return 'missing';
     if (failure.code === STATUS.permissionDenied) return 'unknown';
-    throw mapCallFailure(failure, `topic "${topic}"`, this.settings.project);
+    throw mapCallFailure(failure, `topic "${topic}"`, this.settings.project, this.admitted);
   }
 
-  /** Creates the topic unless it exists. @throws AppError BROKER_* */
-  async createTopic(topic: string): Promise<void> {
+  /** Creates the topic unless it exists; whether it did. @throws AppError BROKER_* */
+  async createTopic(topic: string): Promise<boolean> {
     const failure = await this.ask('createTopic', 'name', topic);
-    if (failure === undefined || failure.code === STATUS.alreadyExists) return;
-    throw mapCallFailure(failure, `creating topic "${topic}"`, this.settings.project);
+    if (failure === undefined) return true;
+    if (failure.code === STATUS.alreadyExists) return false;
+    throw mapCallFailure(failure, `creating topic "${topic}"`, this.settings.project, this.admitted);
   }
 
   /** Cuts the connection: calls end as cancelled, and nothing that was not sent yet ever will be. */
@@ -181,12 +193,12 @@ export class PubsubLink {
   }
 
   private failureOf(error: grpc.ServiceError | null): CallFailure {
-    if (error === null) return { code: STATUS.internal, message: 'no response', answered: false, cause: undefined };
+    if (error === null) return { code: STATUS.internal, message: 'no response', fate: 'lost', cause: undefined };
     const { code, details, metadata } = error;
     // What gRPC says of its own accord carries no metadata.
-    const answered = Object.keys(metadata.getMap()).length > 0 || NEVER_SENT.test(details);
+    const fate = fateOf(code, details, Object.keys(metadata.getMap()).length > 0);
     const cause = code === grpc.status.UNAVAILABLE ? this.credentials.lastError : undefined;
-    return { code, message: details, answered, cause: cause ?? error };
+    return { code, message: details, fate, cause: cause ?? error };
   }
 }
 
@@ -194,11 +206,20 @@ const NOTHING = Buffer.alloc(0);
 const GIVEN_UP: CallFailure = {
   code: STATUS.cancelled,
   message: 'the connection was given up',
-  answered: true,
+  fate: 'unsent',
   cause: undefined,
 };
-/** How gRPC begins when a call did not get as far as a connection. */
-const NEVER_SENT = /^(No connection established|Getting metadata from plugin failed|Name resolution failed)/;
+
+function abandonLater(creating: Promise<PubsubLink>): void {
+  creating.then(
+    (link) => link.abandon(),
+    () => undefined,
+  );
+}
+
+function tookTooLong(): AppError {
+  return new AppError('BROKER_TIMEOUT', `no credentials for Pub/Sub within ${String(CREATE_MS / 1000)} s`);
+}
 
 function asIs(bytes: Buffer): Buffer {
   return bytes;

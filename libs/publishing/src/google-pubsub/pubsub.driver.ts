@@ -23,7 +23,7 @@ export function createPubsubDriver(config: AppConfig, deps: PublisherDeps): Publ
   if (project === undefined) throw new AppError('BROKER_CONFIG', 'publisher.pubSubProjectID is not set');
   const endpoint = parseEndpoint(publisher);
   const settings = { publisher, endpoint, project, requestMs: listener.ackTimeoutMs };
-  const memory: PubsubMemory = { unsettled: false };
+  const memory: PubsubMemory = { unsettled: false, aliveAtMs: undefined, admitted: false };
   const deadLetterTopic = topicId(deadLetterName(publisher));
   const { logger, metrics, clock = systemClock } = deps;
   return {

@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
 import {
-  type AppError,
+  AppError,
   Backoff,
   type CancelTimer,
   type Clock,
@@ -8,17 +8,18 @@ import {
   type Logger,
   type Metrics,
   sleep,
-  toAppError,
 } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
 import type { Lane } from './bucket-lanes.js';
 import { Dispatcher } from './dispatcher.js';
 import { Fence, type PubsubMemory } from './fence.js';
+import { HealthLink } from './health-link.js';
 import { LinkKeeper } from './link-keeper.js';
-import { type CallFailure, mapCallFailure, STATUS, topicsMissing } from './map-pubsub-error.js';
-import { type LinkSettings, PubsubLink } from './pubsub-link.js';
-import { createTopic, ensureTopics } from './topic-setup.js';
+import { type CallFailure, lacksConnection, mapCallFailure, STATUS, topicsMissing } from './map-pubsub-error.js';
+import type { LinkSettings } from './pubsub-link.js';
+import { TopicCreator } from './topic-creator.js';
+import { ensureTopics } from './topic-setup.js';
 
 /** Lanes per topic when no order is asked for: a few large requests at a time, and still one order per key. */
 const UNORDERED_LANES = 8;
@@ -45,14 +46,15 @@ export class PubsubPublisher implements Publisher {
   private readonly dispatcher: Dispatcher;
   private readonly fence: Fence;
   private readonly keeper: LinkKeeper;
+  private readonly creator: TopicCreator;
+  private readonly health: HealthLink;
   /** Aborts when nothing more is sent; answers still count. */
   private readonly stopping = new AbortController();
   private ended = false;
-  private health: PubsubLink | undefined;
   private trouble: AppError | undefined;
   private readonly failing = new Set<Lane>();
   private readonly refusals = new Backoff(MIN_REFUSAL_MS, MAX_REFUSAL_MS);
-  /** Lanes that were refused, until the back-off is over. */
+  /** Lanes that were refused, until the back-off is over and there is a link. */
   private refused: Lane[] = [];
   private cancelPause: CancelTimer | undefined;
   private idle: (() => void) | undefined;
@@ -70,6 +72,7 @@ export class PubsubPublisher implements Publisher {
         buckets: publisher.enableOrdering ? publisher.pubsub.orderingBuckets : UNORDERED_LANES,
         ordered: publisher.enableOrdering,
         concurrency: CONCURRENCY,
+        requestMs: settings.requestMs,
         metadata: publisher.metadata,
         onPoison: publisher.onPoison,
         deadLetterTopic,
@@ -79,8 +82,10 @@ export class PubsubPublisher implements Publisher {
         clock,
       },
       {
-        failed: (lane, failure, unknown) => this.onFailed(lane, failure, unknown),
+        failed: (lane, failure) => this.onFailed(lane, failure),
         stored: (lane) => this.onStored(lane),
+        passedOver: (lane) => this.onPassedOver(lane),
+        stoodStill: () => this.lose(stoodStill()),
         idle: () => this.idle?.(),
         fatal: (error) => this.fail(error),
       },
@@ -92,6 +97,7 @@ export class PubsubPublisher implements Publisher {
     this.keeper = new LinkKeeper(
       settings,
       clock,
+      memory,
       {
         connected: () => this.onConnected(),
         trouble: (error) => this.onTrouble(error),
@@ -99,14 +105,20 @@ export class PubsubPublisher implements Publisher {
       },
       this.stopping.signal,
     );
+    this.creator = new TopicCreator(logger, {
+      created: (lanes) => this.onCreated(lanes),
+      failed: (lanes, error) => this.onNotCreated(lanes, error),
+    });
+    this.health = new HealthLink(settings, this.stopping.signal);
   }
 
   async open(signal: AbortSignal): Promise<void> {
     await this.keeper.open(signal);
+    this.fence.alive();
   }
 
   async prepare(topics: readonly string[], signal: AbortSignal): Promise<void> {
-    // A standby may have waited for long, and the fence wants a sign of life of now.
+    // A standby may have waited for long.
     const { link: opened } = this.keeper;
     const link = opened?.isReady ? opened : await this.keeper.open(signal);
     await link.probe();
@@ -129,20 +141,7 @@ export class PubsubPublisher implements Publisher {
 
   async checkHealth(signal: AbortSignal): Promise<void> {
     if (this.trouble !== undefined) throw this.trouble;
-    try {
-      if (this.health === undefined) {
-        const either = AbortSignal.any([signal, this.stopping.signal]);
-        const health = await PubsubLink.open(this.parts.settings, either);
-        if (this.ended) health.abandon();
-        else this.health = health;
-      } else {
-        await this.health.probe();
-      }
-    } catch (error) {
-      this.health?.abandon();
-      this.health = undefined;
-      throw error;
-    }
+    await this.health.check(signal);
   }
 
   async close(graceMs: number): Promise<void> {
@@ -159,51 +158,62 @@ export class PubsubPublisher implements Publisher {
     this.end();
   }
 
-  private onFailed(lane: Lane, failure: CallFailure, unknown: boolean): void {
+  private onFailed(lane: Lane, failure: CallFailure): void {
     if (this.ended) return;
     this.failing.add(lane);
-    if (unknown) this.fence.hold(lane, lane.sentAtMs);
+    const { fate, code } = failure;
+    if (fate === 'lost') this.fence.holdLost(lane);
+    else if (fate === 'late') this.fence.holdAnswered(lane);
     if (this.stopping.signal.aborted) return;
-    const { project, publisher } = this.parts.settings;
-    const error = mapCallFailure(failure, `topic "${lane.topic}"`, project);
-    if (failure.code === STATUS.notFound && failure.answered) {
-      if (publisher.pubsub.createTopics) void this.create(lane);
-      else this.dispatcher.halt(topicsMissing([lane.topic], project));
+    const { project } = this.parts.settings;
+    const error = mapCallFailure(failure, `topic "${lane.topic}"`, project, true);
+    if (code === STATUS.notFound) {
+      this.onMissing(lane);
     } else if (!error.retriable) {
       this.dispatcher.halt(error);
-    } else if (unknown) {
+    } else if (fate === 'lost') {
+      this.lose(error);
+    } else if (fate === 'late') {
+      this.refuse([], error);
+    } else if (lacksConnection(failure)) {
+      // gRPC would try again by itself, but not read the files anew.
+      this.refused.push(lane);
       this.lose(error);
     } else {
-      this.refuse(lane, error);
+      this.refuse([lane], error);
     }
   }
 
-  /** A topic that was not known at start. */
-  private async create(lane: Lane): Promise<void> {
-    try {
-      const { link } = this.keeper;
-      if (link !== undefined) await createTopic(link, lane.topic, this.parts.logger);
-      this.dispatcher.release([lane]);
-      this.dispatcher.pump();
-    } catch (thrown) {
-      const error = toAppError(thrown);
-      if (this.stopping.signal.aborted) return;
-      if (error.retriable) this.refuse(lane, error);
-      else this.dispatcher.halt(error);
-    }
+  /** A topic that was not known at start, or has vanished. */
+  private onMissing(lane: Lane): void {
+    const { publisher, project } = this.parts.settings;
+    const { link } = this.keeper;
+    const missing = topicsMissing([lane.topic], project);
+    if (!publisher.pubsub.createTopics) this.dispatcher.halt(missing);
+    else if (link === undefined) this.refused.push(lane);
+    else void this.creator.create(link, lane);
   }
 
-  /** Pub/Sub refused a request: nothing is sent for a while, then this again. */
-  private refuse(lane: Lane, error: AppError): void {
-    this.refused.push(lane);
+  private onCreated(lanes: readonly Lane[]): void {
+    this.dispatcher.release(lanes);
+    this.dispatcher.pump();
+  }
+
+  private onNotCreated(lanes: readonly Lane[], error: AppError): void {
+    if (this.stopping.signal.aborted) return;
+    if (error.retriable) this.refuse(lanes, error);
+    else this.dispatcher.halt(error);
+  }
+
+  /** Pub/Sub refused a request: nothing is sent for a while, then these lanes again. */
+  private refuse(lanes: readonly Lane[], error: AppError): void {
+    if (this.stopping.signal.aborted) return;
+    this.refused.push(...lanes);
     this.onTrouble(error);
     if (this.cancelPause !== undefined) return;
     this.dispatcher.use(undefined);
     this.cancelPause = this.parts.clock.after(this.refusals.next(), () => {
       this.cancelPause = undefined;
-      const lanes = this.refused;
-      this.refused = [];
-      this.dispatcher.release(lanes);
       this.resume();
     });
   }
@@ -228,6 +238,8 @@ export class PubsubPublisher implements Publisher {
 
   private resume(): void {
     if (this.cancelPause !== undefined || this.stopping.signal.aborted) return;
+    this.dispatcher.release(this.refused);
+    this.refused = [];
     this.dispatcher.use(this.keeper.link);
     this.dispatcher.pump();
   }
@@ -243,8 +255,12 @@ export class PubsubPublisher implements Publisher {
 
   private onStored(lane: Lane): void {
     this.failing.delete(lane);
-    this.fence.answered(this.parts.clock.now() - lane.sentAtMs);
     this.keeper.succeeded();
+    this.allWell();
+  }
+
+  private onPassedOver(lane: Lane): void {
+    this.failing.delete(lane);
     this.allWell();
   }
 
@@ -272,7 +288,11 @@ export class PubsubPublisher implements Publisher {
     this.fence.end(!this.dispatcher.isIdle);
     this.ended = true;
     this.keeper.drop();
-    this.health?.abandon();
+    this.health.end();
     this.settle.report();
   }
+}
+
+function stoodStill(): AppError {
+  return new AppError('BROKER_TIMEOUT', 'this process stood still for longer than a request may take');
 }

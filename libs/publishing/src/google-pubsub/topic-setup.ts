@@ -47,8 +47,13 @@ export async function ensureTopics(
   });
 }
 
-/** Creates a topic and says so. @throws AppError BROKER_* */
-export async function createTopic(link: PubsubLink, topic: string, logger: Logger): Promise<void> {
-  await link.createTopic(topic);
+/** Creates a topic unless it exists, and says so; whether it did. @throws AppError BROKER_* */
+export async function createTopic(
+  link: Pick<PubsubLink, 'createTopic'>,
+  topic: string,
+  logger: Logger,
+): Promise<boolean> {
+  if (!(await link.createTopic(topic))) return false;
   logger.info(`created topic ${topic} (publisher.pubsub.createTopics); it has no subscription yet`, { topic });
+  return true;
 }
