@@ -1,5 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
-import type { Clock } from '#lib/kernel';
+import { type Clock, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
 import type { BatchMemory } from './codec/batch-memory.js';
 import type { BatchCompressor } from './codec/compression.js';
@@ -92,11 +92,12 @@ export class RequestBuilder {
     return batches.length === 0 ? undefined : { batches, events, retries: this.retries };
   }
 
-  /** Compresses the batches, in the thread pool. @throws Error when a codec fails */
+  /** Compresses the batches, in the thread pool. @throws AppError when a codec fails */
   async compress(draft: RequestDraft): Promise<void> {
     const { compressor, memory } = this.parts;
     if (compressor === undefined) return;
-    await Promise.all(
+    // All of them: what still works on its memory must not see it lent again.
+    const results = await Promise.allSettled(
       draft.batches.map(async (batch) => {
         const plain = batch.records;
         batch.records = await compressor.compress(plain);
@@ -104,6 +105,8 @@ export class RequestBuilder {
         memory.giveBack(plain);
       }),
     );
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw toAppError(failure.reason);
   }
 
   /** The request as it is written, under this identity. */
@@ -128,7 +131,10 @@ export class RequestBuilder {
     for (; taken < count; taken++) {
       const seq = lane.waitingAt(taken);
       const event = (letters.size > 0 ? letters.get(seq) : undefined) ?? window.at(seq);
-      if (event === undefined) throw new RangeError(`event ${seq} is settled and waits to be sent`);
+      if (event === undefined) {
+        writer.discard();
+        throw new RangeError(`event ${seq} is settled and waits to be sent`);
+      }
       // A single event may be larger: whether the topic takes it at all was seen when it got its place.
       if (!writer.tryAppend(event, taken === 0 ? firstBytes : limit)) break;
       bytes += eventBytes(event);
