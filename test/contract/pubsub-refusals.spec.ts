@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { deliveryFaults } from '../../libs/publishing/src/testing/delivery-check.js';
 import { EventMaker, testEventId } from '../../libs/publishing/src/testing/outgoing-events.js';
-import { Attempt, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
+import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { ScriptedPubsub } from './scripted-pubsub.js';
 
 const STATUS = {
+  CANCELLED: 1,
   UNKNOWN: 2,
   INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
   PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
@@ -22,7 +25,7 @@ describe("Pub/Sub's refusals, by a gRPC server of the tests' own", () => {
     'with %s are retried, nothing of the key overtakes',
     async (status) => {
       await using scripted = await ScriptedPubsub.start();
-      const attempt = await new Attempt(await testDriver(scripted.config())).open();
+      const attempt = await new Attempt(await testDriver(scripted.config({}, 1500))).open();
       let refusals = 0;
       scripted.onPublish = (messages) => {
         if (refusals >= 3 || !messages.some((message) => message.id === testEventId(60))) return undefined;
@@ -44,6 +47,69 @@ describe("Pub/Sub's refusals, by a gRPC server of the tests' own", () => {
       expect(deliveryFaults(attempt.sent, scripted.messages, 'none')).toEqual([]);
     },
   );
+
+  it.each(['UNKNOWN', 'INTERNAL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'] as const)(
+    'with %s by a front end, while the request is stored all the same, are waited out',
+    async (status) => {
+      await using scripted = await ScriptedPubsub.start();
+      const attempt = await new Attempt(await testDriver(scripted.config({}, 2000))).open();
+      let stored: NodeJS.Timeout | undefined;
+      scripted.onPublish = (messages) => {
+        if (stored !== undefined) return undefined;
+        stored = setTimeout(() => scripted.messages.push(...messages), 1000);
+        return { code: STATUS[status], details: 'the backend did not answer' };
+      };
+      const maker = new EventMaker('app');
+      attempt.publish(maker.batch(20, () => ({ key: 'k' })));
+      await attempt.listener.until('the answer is reported', () => attempt.listener.states.length > 0);
+      attempt.publish(maker.batch(20, () => ({ key: 'k' })));
+      await attempt.listener.untilSettled(40);
+      expect(attempt.listener.isUp).toBe(true);
+      await attempt.publisher.close(1000);
+      expect(scripted.messages.length).toBe(60);
+      expect(deliveryFaults(attempt.sent, scripted.messages, 'suffixes')).toEqual([]);
+    },
+  );
+
+  it('of a message are forgotten once it is passed over, whatever became of it before', async () => {
+    await using scripted = await ScriptedPubsub.start();
+    const attempt = await new Attempt(await testDriver(scripted.config({ onPoison: 'skip' }))).open();
+    let requests = 0;
+    scripted.onPublish = () => {
+      requests += 1;
+      if (requests === 1) return { code: STATUS.RESOURCE_EXHAUSTED, details: 'not now' };
+      return { code: STATUS.INVALID_ARGUMENT, details: 'it does not match the schema' };
+    };
+    attempt.publish(new EventMaker('app').batch(1));
+    await attempt.listener.untilSettled(1);
+    await attempt.listener.until('all is well', () => attempt.listener.isUp);
+    expect(attempt.listener.states).toMatchObject([{ code: 'BROKER_REFUSED' }, undefined]);
+    await attempt.publisher.checkHealth(signal);
+    await attempt.publisher.close(1000);
+  });
+
+  it('for want of a topic that was just created do not keep it busy', async () => {
+    await using scripted = await ScriptedPubsub.start();
+    const log: DriverLog = { lines: [] };
+    const { pubsub } = scripted.config().publisher;
+    const config = scripted.config({ pubsub: { ...pubsub, createTopics: true } });
+    const attempt = await new Attempt(await testDriver(config, log)).open();
+    let requests = 0;
+    scripted.onPublish = () => {
+      requests += 1;
+      return requests <= 6 ? { code: STATUS.NOT_FOUND, details: 'Resource not found' } : undefined;
+    };
+    const maker = new EventMaker('app');
+    attempt.publish(maker.batch(10, () => ({ key: 'k' })));
+    await attempt.listener.untilSettled(10);
+    await attempt.publisher.close(1000);
+    // The first time at once, then after back-offs of growing length.
+    expect(attempt.listener.states.filter((state) => state?.code === 'BROKER_REFUSED')).toHaveLength(5);
+    expect(attempt.listener.isUp).toBe(true);
+    expect(scripted.created).toEqual(Array.from({ length: 6 }, () => 'app.public_items'));
+    expect(log.lines.filter((line) => line.includes('created topic'))).toHaveLength(1);
+    expect(deliveryFaults(attempt.sent, scripted.messages, 'none')).toEqual([]);
+  });
 
   it('of an answer that acknowledges another number of messages count for nothing', async () => {
     await using scripted = await ScriptedPubsub.start();

@@ -28,6 +28,8 @@ export class ScriptedPubsub implements AsyncDisposable {
   onPublish: (messages: readonly ScriptedMessage[]) => Refusal = () => undefined;
   /** Looks at a request for a topic. */
   onGetTopic: () => Refusal = () => undefined;
+  /** The topics of which each request for a new one spoke; all but the first of a name exist by then. */
+  readonly created: string[] = [];
   /** So many next answers acknowledge one message too few. */
   answerTooFew = 0;
   /** Looks at every call's metadata. */
@@ -44,6 +46,7 @@ export class ScriptedPubsub implements AsyncDisposable {
     server.addService(SERVICE, {
       Publish: (call: Call, done: Done) => holder.scripted?.publish(call, done),
       GetTopic: (call: Call, done: Done) => holder.scripted?.getTopic(call, done),
+      CreateTopic: (call: Call, done: Done) => holder.scripted?.createTopic(call, done),
     });
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => {
@@ -100,6 +103,14 @@ export class ScriptedPubsub implements AsyncDisposable {
     else done(refusal);
   }
 
+  private createTopic(call: Call, done: Done): void {
+    const name = Topic.decode(call.request).name.split('/').at(-1) ?? '';
+    const isNew = !this.created.includes(name);
+    this.created.push(name);
+    if (isNew) done(null, Buffer.from(Topic.encode({}).finish()));
+    else done({ code: grpc.status.ALREADY_EXISTS, details: 'Resource already exists' });
+  }
+
   private refusal(call: Call): Refusal {
     const authorization = call.metadata.get('authorization')[0]?.toString();
     this.tokens.push(authorization);
@@ -120,4 +131,4 @@ const unary = (name: string) => ({
   responseSerialize: asIs,
   responseDeserialize: asIs,
 });
-const SERVICE = { Publish: unary('Publish'), GetTopic: unary('GetTopic') };
+const SERVICE = { Publish: unary('Publish'), GetTopic: unary('GetTopic'), CreateTopic: unary('CreateTopic') };
