@@ -66,10 +66,12 @@ export interface NewTopic {
  */
 export interface KafkaClient {
   /**
-   * Connects to the first seed broker that answers and learns the cluster's nodes. Called again, it starts anew with the
-   * seeds when the control connection is lost. Credential and certificate files are read anew at each connection.
+   * Connects to the first seed broker that answers and learns the cluster's nodes. Called again, it connects anew when the
+   * control connection is lost, to the broker of the last one after all others. Credential and certificate files are read anew at each connection.
    */
   connect(signal: AbortSignal): Promise<void>;
+  /** Gives the control connection up: the next is made to another broker, if one answers. */
+  changeBroker(): void;
   /** Asks the cluster, over the control connection, for the topics' partitions. undefined = the topic does not exist. */
   layout(topics: readonly string[]): Promise<ReadonlyMap<string, TopicLayout | undefined>>;
   /** All topics that the user may see. */

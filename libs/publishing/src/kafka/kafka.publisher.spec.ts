@@ -180,6 +180,22 @@ describe('KafkaPublisher: after a failure', () => {
     await kafka.close(0);
   });
 
+  it('asks another broker when what the first one says does not help', async () => {
+    const { client, kafka } = await threeOut();
+    for (const request of client.requests.slice(1)) request.answer(NOT_LEADER);
+    const again = await client.request(4);
+    expect(client.brokerChanges).toBe(0);
+    again.answer(NOT_LEADER);
+    const third = await client.request(5);
+    expect(client.brokerChanges).toBe(1);
+    third.answer();
+    await client.request(8);
+    for (const request of client.requests.slice(6)) request.answer(NOT_LEADER);
+    await client.request(9);
+    expect(client.brokerChanges).toBe(1);
+    await kafka.close(0);
+  });
+
   it('counts a duplicate as stored', async () => {
     const { client, kafka, listener } = await threeOut();
     client.requests[1]?.answer(KAFKA_ERROR.duplicateSequenceNumber);

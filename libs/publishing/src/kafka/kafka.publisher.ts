@@ -58,8 +58,9 @@ export class KafkaPublisher implements Publisher {
   /** Every event before this one was reported as settled. */
   private reportedBefore = 1;
   private readonly trouble: BrokerTrouble;
-  /** The oldest unsettled event when the last trouble came. */
+  /** The oldest unsettled event when the last trouble came, and at the last try to put it right. */
   private troubleHead = 0;
+  private mendedHead = 0;
   /** Where the next event belongs, when no broker leads that partition. */
   private leaderless: PartitionLane | undefined;
   private learning = false;
@@ -224,8 +225,10 @@ export class KafkaPublisher implements Publisher {
   }
 
   private async mend(signal: AbortSignal): Promise<() => void> {
-    const { client } = this.parts;
-    await client.connect(signal);
+    // What this broker says of the others has not helped.
+    if (this.window.head === this.mendedHead) this.parts.client.changeBroker();
+    this.mendedHead = this.window.head;
+    await this.parts.client.connect(signal);
     await this.topics.refresh(signal);
     if (this.leaderless !== undefined) this.topics.requireLeader(this.leaderless);
     this.leaderless = undefined;

@@ -14,13 +14,18 @@ interface Attempt {
 /** The connection for all but records: to any broker that answers, made anew when it is lost. */
 export class ControlLink {
   private current: BrokerSession | undefined;
+  /** Was replaced, and is kept for the answers that are still to come. */
+  private former: BrokerSession | undefined;
   private attempt: Attempt | undefined;
   private closedBy: AppError | undefined;
+  /** Whom the next attempt tries last. */
+  private lastTried: string | undefined;
 
   constructor(
     private readonly context: ConnectContext,
     /** The brokers to try, the best first. */
     private readonly candidates: () => readonly BrokerAddress[],
+    private readonly open = openSession,
   ) {}
 
   /**
@@ -36,52 +41,83 @@ export class ControlLink {
       return await abortable(attempt.promise, signal);
     } finally {
       attempt.waiting -= 1;
-      if (attempt.waiting === 0) attempt.stop.abort();
+      if (attempt.waiting === 0) this.giveUp(attempt);
     }
+  }
+
+  /** The next connection is made to another broker, if one answers: this one may not know how the others are. */
+  leave(): void {
+    this.replace(undefined);
   }
 
   close(error: AppError): void {
     this.closedBy ??= error;
-    this.current?.connection.destroy(error);
+    for (const session of [this.current, this.former]) session?.connection.destroy(error);
     this.attempt?.stop.abort();
   }
 
   private begin(): Attempt {
     const stop = new AbortController();
-    const promise = this.connect(stop.signal);
+    const attempt: Attempt = { promise: this.connect(stop.signal), stop, waiting: 0 };
     // All who waited may be gone.
-    promise.catch(() => undefined);
-    return { promise, stop, waiting: 0 };
+    attempt.promise.catch(() => undefined).finally(() => this.forget(attempt));
+    return attempt;
+  }
+
+  /** Whoever comes now begins another: this one fails. */
+  private giveUp(attempt: Attempt): void {
+    attempt.stop.abort();
+    this.forget(attempt);
+  }
+
+  private forget(attempt: Attempt): void {
+    if (this.attempt === attempt) this.attempt = undefined;
   }
 
   private async connect(signal: AbortSignal): Promise<BrokerSession> {
-    try {
-      const session = await this.firstThatAnswers(signal);
-      if (this.closedBy !== undefined) {
-        session.connection.destroy(this.closedBy);
-        throw this.closedBy;
-      }
-      this.current?.connection.destroy(new AppError('BROKER_UNREACHABLE', 'the session was renewed'));
-      this.current = session;
-      return session;
-    } finally {
-      this.attempt = undefined;
+    const session = await this.firstThatAnswers(signal);
+    if (this.closedBy !== undefined) {
+      session.connection.destroy(this.closedBy);
+      throw this.closedBy;
     }
+    this.replace(session);
+    return session;
+  }
+
+  private replace(session: BrokerSession | undefined): void {
+    const reason = new AppError('BROKER_UNREACHABLE', 'the connection was replaced');
+    if (this.current !== undefined) {
+      this.former?.connection.destroy(reason);
+      this.former = this.current;
+      this.former.connection.retire(reason);
+    }
+    this.current = session;
   }
 
   /** One broker that refuses for good does not matter while another serves; when none does, it tells most. */
   private async firstThatAnswers(signal: AbortSignal): Promise<BrokerSession> {
     const failures: AppError[] = [];
-    for (const address of distinct(this.candidates())) {
+    const addresses = startingAfter(this.lastTried, distinct(this.candidates()));
+    for (const address of addresses) {
       try {
-        return await openSession(this.context, address, signal);
+        const session = await this.open(this.context, address, signal);
+        this.lastTried = addressText(address);
+        return session;
       } catch (error) {
         failures.push(error as AppError);
       }
       if (signal.aborted) break;
     }
+    const [first] = addresses;
+    if (first !== undefined) this.lastTried = addressText(first);
     throw failures.find(({ retriable }) => !retriable) ?? summary(failures);
   }
+}
+
+/** All of them, this one and those before it last. */
+function startingAfter(last: string | undefined, addresses: readonly BrokerAddress[]): readonly BrokerAddress[] {
+  const start = addresses.findIndex((address) => addressText(address) === last) + 1;
+  return [...addresses.slice(start), ...addresses.slice(0, start)];
 }
 
 function distinct(addresses: readonly BrokerAddress[]): readonly BrokerAddress[] {

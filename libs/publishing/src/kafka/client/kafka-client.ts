@@ -76,6 +76,10 @@ class ClusterClient implements KafkaClient {
     await this.metadata([], signal);
   }
 
+  changeBroker(): void {
+    this.control.leave();
+  }
+
   async layout(topics: readonly string[]): Promise<ReadonlyMap<string, TopicLayout | undefined>> {
     return layoutsOf(await this.metadata(topics, this.closing.signal));
   }

@@ -29,6 +29,7 @@ export class KafkaConnection {
   private readonly clientId: Buffer;
   private correlationId = 0;
   private reason: AppError | undefined;
+  private retiredBy: AppError | undefined;
   private cancelDeadline: CancelTimer | undefined;
   /** The broker takes nothing from us until then (quota); by the clock. */
   private mutedUntilMs = 0;
@@ -96,6 +97,12 @@ export class KafkaConnection {
     this.end(error, false);
   }
 
+  /** Ends the connection as soon as all that waits is answered; nothing more is to be asked. */
+  retire(error: AppError): void {
+    this.retiredBy = error;
+    if (this.waiting.length === 0) this.destroy(error);
+  }
+
   private requestHeader(call: ApiCall, correlationId: number, parts: readonly Buffer[]): Buffer {
     const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);
     const header = Buffer.alloc(12 + this.clientId.length);
@@ -124,6 +131,7 @@ export class KafkaConnection {
     }
     this.watch();
     waiting.resolve(frame.subarray(CORRELATION_BYTES));
+    if (this.retiredBy !== undefined && this.waiting.length === 0) this.destroy(this.retiredBy);
   }
 
   /** Gives the request that waits longest its time, beginning now. */

@@ -24,6 +24,7 @@ export interface ScriptedRequest {
 export class ScriptedClient implements KafkaClient {
   readonly requests: ScriptedRequest[] = [];
   identities = 0;
+  brokerChanges = 0;
   maxMessageBytes = 100_000;
   named = true;
   /** So many questions for topics fail. */
@@ -36,6 +37,7 @@ export class ScriptedClient implements KafkaClient {
   topicNames = () => Promise.resolve([]);
   createTopics = () => Promise.resolve();
   close = () => undefined;
+  changeBroker = () => void (this.brokerChanges += 1);
 
   layout(topics: readonly string[]) {
     if (this.failingLayouts > 0) {
