@@ -18,7 +18,7 @@ const TOPICS = [
 ];
 
 const WARM_UP = 'warm-up';
-const CUT_INTERVAL_MS = 500;
+const CUT_INTERVAL_MS = 3000;
 
 export interface PubsubHarnessOptions {
   /** Topics with a subscription. */
@@ -57,8 +57,8 @@ export class PubsubHarness implements BrokerHarness {
   }
 
   /**
-   * The proxy, which does not cut more often than twice a second: after each cut it is waited until late requests cannot
-   * come any more.
+   * The proxy, which does not cut more often than every few seconds: after each cut it is waited for as long as a request
+   * may take, until late ones cannot come any more.
    */
   get network(): FaultyNetwork {
     const { proxy } = this;
