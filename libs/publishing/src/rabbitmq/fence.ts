@@ -10,6 +10,8 @@ const QUIET_MS = 1000;
 export interface FenceHooks {
   /** Somebody else holds the place; said again and again while it lasts. */
   waiting(error: AppError): void;
+  /** Limits how long one attempt may take; rejects when it takes longer. */
+  inTime(attempt: Promise<boolean>): Promise<boolean>;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function takePlace(
 ): Promise<void> {
   const backoff = new Backoff(MIN_BACKOFF_MS, MAX_BACKOFF_MS);
   const since = clock.now();
-  while (!(await tryPlace(link, queue))) {
+  while (!(await hooks.inTime(tryPlace(link, queue)))) {
     if (clock.now() - since >= QUIET_MS) hooks.waiting(placeTaken(queue));
     await sleep(backoff.next(), signal, clock);
     if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', `waiting for queue "${queue}" was aborted`);

@@ -1,10 +1,11 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
+import { AppError, type Clock, type Logger, type Metrics, sleep, withTimeout } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
 import { deadLetterName } from '../topic-name.js';
+import { abortable } from './abortable.js';
 import { ensureExchange } from './exchange-setup.js';
 import { takePlace } from './fence.js';
 import type { LinkPool } from './link-pool.js';
@@ -15,6 +16,8 @@ import { RabbitSender } from './sender.js';
 import type { SendFailure } from './sender-ports.js';
 
 const HEALTH_MS = 5000;
+/** Declaring may take a broker so long at least, however short listener.ackTimeout is. */
+const MIN_ANSWER_MS = 5000;
 /** How long the broker may take to say goodbye. */
 const GOODBYE_MS = 1000;
 
@@ -56,13 +59,15 @@ export class RabbitmqPublisher implements Publisher {
       if (link === this.link) this.onBlocked(link, reason);
     },
     lost: (link, error, sizeLimitBytes) => {
-      if (link === this.link) this.onLost(error, sizeLimitBytes);
+      if (link === this.link) this.onLost(link, error, sizeLimitBytes);
     },
   };
   private link: RabbitLink | undefined;
   /** The slot is ours: every new link has to take its place at the broker first. */
   private prepared = false;
   private trouble: AppError | undefined;
+  /** Something was stored over the link at hand. */
+  private hasStored = false;
 
   constructor(
     private readonly parts: RabbitmqPublisherParts,
@@ -88,7 +93,10 @@ export class RabbitmqPublisher implements Publisher {
       {
         stopped: (failure) => this.recover(failure),
         fatal: (error) => this.fail(error),
-        stored: () => this.onStored(),
+        stored: () => {
+          this.hasStored = true;
+          this.onWell();
+        },
       },
     );
     this.recovery = new Recovery(
@@ -102,7 +110,7 @@ export class RabbitmqPublisher implements Publisher {
       },
       {
         trouble: (error) => this.onTrouble(error),
-        idle: () => this.onStored(),
+        idle: () => this.onWell(),
         failed: (error) => this.fail(error),
       },
       this.stopping.signal,
@@ -110,16 +118,16 @@ export class RabbitmqPublisher implements Publisher {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.link = await this.connect(AbortSignal.any([signal, this.stopping.signal]), 'BROKER_CONFIG');
+    this.use(await this.connect(AbortSignal.any([signal, this.stopping.signal]), 'BROKER_CONFIG'));
   }
 
   async prepare(_topics: readonly string[], signal: AbortSignal): Promise<void> {
     const { link } = this;
     if (!link?.isAlive) throw new AppError('BROKER_UNREACHABLE', 'the connection to RabbitMQ was lost');
     const either = AbortSignal.any([signal, this.stopping.signal]);
-    await abortable(link, either, () => this.takePlace(link, either));
+    await this.setUp(link, either, () => this.takePlace(link, either));
     this.prepared = true;
-    this.onStored();
+    this.onWell();
   }
 
   publish(events: readonly OutgoingEvent[]): void {
@@ -168,36 +176,68 @@ export class RabbitmqPublisher implements Publisher {
   private async connect(signal: AbortSignal, missing: 'BROKER_CONFIG' | 'BROKER_REFUSED'): Promise<RabbitLink> {
     const { pool, publisher } = this.parts;
     const link = await pool.open(this.linkListener, signal);
-    await abortable(link, signal, async () => {
-      const exchange = ensureExchange(link, publisher, missing);
-      await Promise.all([link.openChannel(), exchange, this.prepared ? this.takePlace(link, signal) : undefined]);
+    await this.setUp(link, signal, async () => {
+      const needed = Promise.all([link.openChannel(), ensureExchange(link, publisher, missing)]);
+      const place = this.prepared ? this.takePlace(link, signal) : undefined;
+      await Promise.all([this.inTime(link, needed), place]);
     });
     return link;
   }
 
+  /** A broker that takes connections and cannot work with them is left for another one. */
+  private async setUp(link: RabbitLink, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    try {
+      await abortable(link, signal, work);
+    } catch (error) {
+      this.parts.pool.passOver(link);
+      throw error;
+    }
+  }
+
   private takePlace(link: RabbitLink, signal: AbortSignal): Promise<void> {
     const { placeName, clock } = this.parts;
-    return takePlace(link, placeName, clock, signal, { waiting: (error) => this.onTrouble(error) });
+    return takePlace(link, placeName, clock, signal, {
+      waiting: (error) => this.onTrouble(error),
+      inTime: (attempt) => this.inTime(link, attempt),
+    });
+  }
+
+  /** What the broker has to answer; waiting for the place itself is no such thing. */
+  private inTime<T>(link: RabbitLink, answer: Promise<T>): Promise<T> {
+    const { ackTimeoutMs, clock } = this.parts;
+    const { address } = link.party;
+    const late = () => new AppError('BROKER_TIMEOUT', `RabbitMQ ${address} takes connections but does not answer`);
+    return withTimeout(answer, Math.max(ackTimeoutMs, MIN_ANSWER_MS), late, clock);
   }
 
   private async liveLink(signal: AbortSignal): Promise<RabbitLink> {
     if (this.link?.isAlive) return this.link;
     const link = await this.connect(signal, 'BROKER_REFUSED');
-    this.link = link;
+    this.use(link);
     this.parts.metrics.reconnect('broker');
     this.parts.logger.info(`connected to RabbitMQ again: ${link.party.address}`, { server: link.party.address });
     return link;
+  }
+
+  private use(link: RabbitLink): void {
+    this.link = link;
+    this.hasStored = false;
+    // What it said before it was ours was nobody's.
+    if (link.blockedReason !== undefined) this.onBlocked(link, link.blockedReason);
   }
 
   private dropLink(): void {
     const { link } = this;
     this.link = undefined;
     this.sender.abandon();
-    link?.destroy();
+    if (link === undefined) return;
+    this.parts.pool.passOver(link);
+    link.destroy();
   }
 
-  private onLost(error: AppError, sizeLimitBytes: number | undefined): void {
+  private onLost(link: RabbitLink, error: AppError, sizeLimitBytes: number | undefined): void {
     this.link = undefined;
+    if (!this.hasStored && sizeLimitBytes === undefined) this.parts.pool.passOver(link);
     this.sender.abandon();
     if (this.stopping.signal.aborted) return;
     if (this.sender.learnLimit(sizeLimitBytes ?? Infinity) && sizeLimitBytes !== undefined) {
@@ -211,7 +251,7 @@ export class RabbitmqPublisher implements Publisher {
 
   private onBlocked(link: RabbitLink, reason: string | undefined): void {
     const { address } = link.party;
-    if (reason === undefined) this.onStored();
+    if (reason === undefined) this.onWell();
     else {
       this.onTrouble(
         new AppError('BROKER_REFUSED', `RabbitMQ ${address} has an alarm and takes no messages: ${reason}`, {
@@ -232,7 +272,9 @@ export class RabbitmqPublisher implements Publisher {
     this.listener.brokerState(error);
   }
 
-  private onStored(): void {
+  /** A trouble is over, unless another one lasts: an alarm, or a message that is refused. */
+  private onWell(): void {
+    if (this.link?.blockedReason !== undefined || this.sender.refused.size > 0) return;
     this.recovery.succeeded();
     if (this.trouble === undefined) return;
     this.trouble = undefined;
@@ -251,21 +293,5 @@ export class RabbitmqPublisher implements Publisher {
     this.ended.abort();
     this.sender.abandon();
     this.settle.report();
-  }
-}
-
-/** Does something with a link that is cut when the signal aborts meanwhile, or when it fails. */
-async function abortable(link: RabbitLink, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  const cut = () => link.destroy();
-  signal.addEventListener('abort', cut, { once: true });
-  try {
-    if (signal.aborted) throw new AppError('BROKER_UNREACHABLE', 'connecting was aborted');
-    await work();
-    if (!link.isAlive) throw new AppError('BROKER_UNREACHABLE', 'the connection to RabbitMQ was lost');
-  } catch (error) {
-    cut();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', cut);
   }
 }

@@ -36,7 +36,7 @@ export class RabbitSender {
   /** Relaxed: confirmed, but not everything before them. */
   private readonly early = new Set<number>();
   /** Refused and not stored since. */
-  private readonly refused = new Set<number>();
+  readonly refused = new Set<number>();
   /** Went out as dead letters. */
   private readonly letters = new Set<number>();
   /** The broker's limit as far as it told. */
