@@ -2,10 +2,12 @@ import { connect, type ConfirmChannel } from 'amqplib';
 import { idOf, measureLoop, pipeline, readEvents } from './bare-loop.js';
 
 const MAX_UNCONFIRMED = 4096;
+/** The broker keeps a message's headers with it, so the loop's are like the service's. */
+const LSN = '0/12345678';
 
 /**
  * The least a program can do that publishes durably with this client: persistent messages that lie in memory, each with
- * its id, mandatory, pipelined on a channel with confirms, every confirm awaited.
+ * its id and headers, mandatory, pipelined on a channel with confirms, every confirm awaited.
  *
  * Arguments: a file with one event a line, how many of its last lines, address, exchange, routing key.
  */
@@ -25,8 +27,14 @@ function publishAll(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     channel.on('return', () => reject(new Error('no queue wants the messages')));
-    pipeline(events, MAX_UNCONFIRMED, (event, _, answered) => {
-      const options = { persistent: true, mandatory: true, messageId: idOf(event), contentType: 'application/json' };
+    pipeline(events, MAX_UNCONFIRMED, (event, index, answered) => {
+      const options = {
+        persistent: true,
+        mandatory: true,
+        messageId: idOf(event),
+        contentType: 'application/json',
+        headers: { lsn: LSN, ordinal: index },
+      };
       channel.publish(exchange, routingKey, event, options, answered);
     }).then(resolve, reject);
   });
