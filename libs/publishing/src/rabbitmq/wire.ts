@@ -6,7 +6,7 @@ import type { EventWindow } from '../event-window.js';
  * What may be unconfirmed: a broker confirms a batch only when it is on disk, so a few batches have to be on their way;
  * little enough to be resent.
  */
-export const MAX_EVENTS = 8192;
+export const MAX_EVENTS = 4096;
 export const MAX_BYTES = 8 * 1024 * 1024;
 const MASK = MAX_EVENTS - 1;
 
