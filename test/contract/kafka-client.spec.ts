@@ -148,7 +148,7 @@ describe('topics', () => {
     using own = await connect();
     const topic = { name: 'client.impossible', partitions: 1, replicationFactor: 3 };
     await expect(own.client.createTopics([topic])).rejects.toMatchObject({
-      code: 'BROKER_CONFIG',
+      code: 'BROKER_REFUSED',
       message: expect.stringMatching(/client\.impossible.*INVALID_REPLICATION_FACTOR/) as string,
     });
   });

@@ -19,6 +19,14 @@ describe('mapConnectionError', () => {
     expect(error).toMatchObject({ code: expected, message: 'Kafka broker kafka:9092: the reason' });
   });
 
+  it('says why a host with several addresses cannot be reached', () => {
+    const each = [withCode('ECONNREFUSED', 'connect ECONNREFUSED ::1:9092')];
+    const reasonOf = (errors: readonly Error[]) =>
+      mapConnectionError(Object.assign(new AggregateError(errors), { code: 'ECONNREFUSED' }), 'kafka:9092').message;
+    expect(reasonOf(each)).toBe('Kafka broker kafka:9092: connect ECONNREFUSED ::1:9092');
+    expect(reasonOf([])).toBe('Kafka broker kafka:9092: ECONNREFUSED');
+  });
+
   it('keeps what is mapped already', () => {
     const error = new AppError('BROKER_AUTH', 'refused');
     expect(mapConnectionError(error, 'kafka:9092')).toBe(error);

@@ -22,7 +22,7 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 export function mapConnectionError(error: unknown, broker: string): AppError {
   if (error instanceof AppError) return error;
   const code: ErrorCode = TLS_CODE.test(codeOf(error)) ? 'BROKER_TLS' : 'BROKER_UNREACHABLE';
-  const reason = error instanceof Error && error.message !== '' ? error.message : 'the connection ended';
+  const reason = reasonOf(error) || 'the connection ended';
   return new AppError(code, `Kafka broker ${broker}: ${reason}`, { cause: error, facts: { broker } });
 }
 
@@ -39,6 +39,13 @@ export function mapProtocolError(errorCode: number, what: string, words?: string
     facts: { kafkaErrorCode: errorCode },
     ...(remedy !== undefined && { remedy }),
   });
+}
+
+/** A name with several addresses fails with an error without a message, which holds one for each. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined;
+  return error.message || reasonOf(first) || codeOf(error);
 }
 
 function codeOf(error: unknown): string {

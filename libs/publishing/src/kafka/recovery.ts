@@ -45,18 +45,34 @@ export class Recovery {
       await this.steps.whenAnswered();
       if (failure.kind !== 'again') await sleep(this.backoff.next(), this.signal, this.clock);
       if (this.signal.aborted) break;
-      try {
-        const resume = await this.steps.mend(this.signal);
-        if (this.signal.aborted) break;
+      const resume = await this.tryMend();
+      if (this.signal.aborted) break;
+      if (typeof resume === 'function') {
         // Sending may stop again at once: that is another run's to mend.
         this.running = false;
-        resume();
+        this.begin(resume);
         return;
-      } catch (thrown) {
-        failure = { kind: 'lost', error: toAppError(thrown) };
       }
+      failure = resume;
     }
     this.running = false;
+  }
+
+  private begin(resume: () => void): void {
+    try {
+      resume();
+    } catch (thrown) {
+      // A defect of ours: trying again would meet it again.
+      if (!this.signal.aborted) this.steps.failed(toAppError(thrown));
+    }
+  }
+
+  private async tryMend(): Promise<(() => void) | SendFailure> {
+    try {
+      return await this.steps.mend(this.signal);
+    } catch (thrown) {
+      return { kind: 'lost', error: toAppError(thrown) };
+    }
   }
 
   private ends(error: AppError): boolean {

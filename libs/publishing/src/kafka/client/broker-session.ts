@@ -59,7 +59,7 @@ export class BrokerSession {
     const version = Math.min(max, offered?.maxVersion ?? -1);
     if (offered === undefined || version < min || version < offered.minVersion) {
       throw new AppError('BROKER_CONFIG', `Kafka broker ${this.connection.broker} does not know ${api} as needed`, {
-        remedy: 'Use Kafka 2.1 or newer.',
+        remedy: 'Use Kafka 2.4 or newer.',
       });
     }
     return version;
@@ -100,16 +100,21 @@ async function authenticate(
   const { saslMechanism, username, password } = publisher;
   if (saslMechanism === undefined) return 0;
   const sasl = { mechanism: saslMechanism, username: username ?? '', password: password ?? '' };
-  let refusal: AppError | undefined;
+  let failure: AppError | undefined;
   const exchanger = kafkajs.saslExchange(
     {
       ...address,
       sasl,
       async send<T>(call: ProtocolCall<T>): Promise<T> {
-        const data = await exchange(connection, call, HANDSHAKE_TIMEOUT_MS);
-        refusal = refusalIn(data as SaslAnswer, connection.broker);
-        if (refusal !== undefined) throw refusal;
-        return call.response.parse(data);
+        try {
+          const data = await exchange(connection, call, HANDSHAKE_TIMEOUT_MS);
+          const refusal = refusalIn(data as SaslAnswer, connection.broker);
+          if (refusal !== undefined) throw refusal;
+          return await call.response.parse(data);
+        } catch (error) {
+          if (error instanceof AppError) failure = error;
+          throw error;
+        }
       },
     },
     versions,
@@ -117,8 +122,8 @@ async function authenticate(
   try {
     await exchanger.authenticate();
   } catch (error) {
-    // Every failure looks like refused credentials by now, a lost connection too.
-    if (refusal !== undefined) throw refusal;
+    // Every failure looks like refused credentials by now, a lost connection or an answer that cannot be read too.
+    if (failure !== undefined) throw failure;
     if (connection.lostBy !== undefined) throw connection.lostBy;
     const reason = error instanceof Error ? error.message : String(error);
     throw new AppError('BROKER_AUTH', `Kafka broker ${connection.broker}: ${reason}`, { cause: error });
