@@ -166,7 +166,10 @@ async function listenerOn(name: string, protocol: KafkaProtocol): Promise<KafkaL
 
 /** Prepares the data folder. The output is thrown away: it holds the salted passwords. */
 async function format(jarDir: string, dir: string, users: readonly KafkaUser[]): Promise<void> {
-  const id = randomBytes(16).toString('base64url');
+  const bytes = randomBytes(16);
+  // An id that begins with a dash would be taken for an option.
+  bytes[0] = 0;
+  const id = bytes.toString('base64url');
   const scram = users.flatMap(({ name, password }) =>
     ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
       '--add-scram',
