@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deliveryFaults } from '../../libs/publishing/src/testing/delivery-check.js';
 import { EventMaker, testEventId } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { ScriptedPubsub } from './scripted-pubsub.js';
 
 const STATUS = {
@@ -184,6 +185,17 @@ describe("Pub/Sub's refusals, by a gRPC server of the tests' own", () => {
     await attempt.publisher.checkHealth(signal);
     await attempt.publisher.close(1000);
     expect(log.lines.filter((line) => line.includes('pubsub.topics.get'))).toHaveLength(1);
+  });
+
+  it('to answer soon do not make overlapping health checks open a connection each', async () => {
+    await using scripted = await ScriptedPubsub.start();
+    await using proxy = await TcpProxy.start(scripted.port);
+    const attempt = await new Attempt(await testDriver(scripted.config({ addresses: [proxy.address] }))).open();
+    const before = proxy.accepted;
+    await Promise.all([attempt.publisher.checkHealth(signal), attempt.publisher.checkHealth(signal)]);
+    await attempt.publisher.checkHealth(signal);
+    expect(proxy.accepted).toBe(before + 1);
+    await attempt.publisher.close(1000);
   });
 
   it('of the credentials are fatal at start', async () => {
