@@ -270,6 +270,47 @@ describe('KafkaPublisher: sizes', () => {
   });
 });
 
+describe('KafkaPublisher: records that the server does not take', () => {
+  const errorCode = KAFKA_ERROR.invalidRecord;
+
+  it('are left out by the policy, the others of the batch go out again in order', async () => {
+    const { client, kafka, maker, listener, lines } = await setUp({ publisher: { onPoison: 'skip' } });
+    kafka.publish([maker.next({ key: 'k' })]);
+    const events = maker.batch(4, () => ({ key: 'k' }));
+    kafka.publish(events);
+    (await client.request(0)).answer();
+    const recordErrors = [{ index: 1, message: 'no such schema' }, { index: 9 }];
+    (await client.request(1)).refuse({ errorCode, recordErrors });
+    const again = await client.request(2);
+    expect(again.batches[0]?.ids).toEqual([0, 2, 3].map((i) => eventId(events[i])));
+    again.answer();
+    await listener.untilSettled(5);
+    expect(lines.filter((line) => line.includes('no such schema'))).toHaveLength(1);
+    await kafka.close(0);
+  });
+
+  it('are found one by one when the server does not name them, and halt by default', async () => {
+    const { client, kafka, maker, listener } = await setUp();
+    kafka.publish([maker.next({ key: 'k' })]);
+    kafka.publish(maker.batch(3, () => ({ key: 'k' })));
+    (await client.request(0)).answer();
+    (await client.request(1)).refuse({ errorCode });
+    const counts = [];
+    for (let i = 2; i < 4; i++) {
+      const request = await client.request(i);
+      counts.push(request.batches[0]?.count);
+      if (i === 2) request.answer();
+      else request.refuse({ errorCode });
+    }
+    for (const request of client.requests.slice(4)) request.answer(KAFKA_ERROR.outOfOrderSequenceNumber);
+    const error = await listener.untilFailed();
+    expect(error).toMatchObject({ code: 'POISON', message: expect.stringContaining('INVALID_RECORD') as unknown });
+    expect(counts).toEqual([1, 1]);
+    expect([...listener.seqs]).toEqual([1, 2]);
+    await kafka.close(0);
+  });
+});
+
 describe('KafkaPublisher: the fence', () => {
   it('goes on without a name where the cluster gives none: waits once, then raises the epoch itself', async () => {
     const begin = performance.now();

@@ -85,14 +85,14 @@ export class KafkaPublisher implements Publisher {
       (event) => this.place(event),
       (event) => this.halt(event),
     );
-    const cutBytes = (topic: string) => this.topics.find(topic)?.cutBytes ?? 0;
+    const cutBytes = (topic: string) => this.oversize.cutBytesOf(this.topics.find(topic));
     const { letters } = this.oversize;
     const builder = new RequestBuilder({ window, writer, memory, compressor, clock, cutBytes, letters });
     this.sender = new KafkaSender(
       { window, client, builder, metrics, clock, ackTimeoutMs },
       {
         stopped: (failure) => this.recover(failure),
-        tooLarge: (refusal) => this.oversize.refused(refusal),
+        unfit: (refusal) => this.oversize.refused(refusal),
         answered: () => this.onAnswered(),
       },
     );

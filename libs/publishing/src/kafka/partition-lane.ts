@@ -46,6 +46,11 @@ export class PartitionLane {
     return this.seqs[this.head & (this.seqs.length - 1)] ?? 0;
   }
 
+  /** The seq of the event at `index` of the oldest batch on the wire. */
+  onWireAt(index: number): number {
+    return this.seqs[(this.head + index) & (this.seqs.length - 1)] ?? 0;
+  }
+
   append(seq: number): void {
     if (this.tail - this.head === this.seqs.length) this.grow();
     this.seqs[this.tail & (this.seqs.length - 1)] = seq;

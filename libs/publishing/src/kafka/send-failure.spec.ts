@@ -37,8 +37,8 @@ describe('judge', () => {
   });
 
   it('says which topic and partition, and gives the words of the broker', () => {
-    expect(errorOf(87, 'no such schema')?.message).toMatch(
-      /"app\.items" \(partition 3\).*INVALID_RECORD: no such schema/,
+    expect(errorOf(44, 'no such schema')?.message).toMatch(
+      /"app\.items" \(partition 3\).*POLICY_VIOLATION: no such schema/,
     );
   });
 

@@ -12,19 +12,40 @@ export type SendFailure =
   /** Nothing is wrong with the broker: something has to be sent in another way. */
   | { readonly kind: 'again' };
 
-/** A batch that the server refused for its size. */
-export interface SizeRefusal {
+/** A record that the server does not take, and what it says of it. */
+export interface InvalidRecord {
+  /** Its place in the batch. */
+  readonly index: number;
+  readonly reason: string;
+}
+
+/** A batch that the server refused for its size, or for what is in it. */
+export interface BatchRefusal {
   readonly topic: string;
   /** Of its first event. */
   readonly seq: number;
+  /** Of its last event. */
+  readonly lastSeq: number;
   readonly events: number;
   /** Of the whole batch, as it was sent. */
   readonly bytes: number;
+  /** What is in it that the server does not take, by seq; empty = it does not say; undefined = it is the size. */
+  readonly invalid: ReadonlyMap<number, string> | undefined;
+}
+
+/** The server does not take what is in the batch; `records` is empty when it does not say which of them. */
+export interface Invalid {
+  readonly kind: 'invalid';
+  readonly reason: string;
+  readonly records: readonly InvalidRecord[];
 }
 
 /** What the answer to one batch means. */
 export type Verdict =
-  { readonly kind: 'stored' } | { readonly kind: 'tooLarge' } | { readonly kind: 'refused'; readonly error: AppError };
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'tooLarge' }
+  | Invalid
+  | { readonly kind: 'refused'; readonly error: AppError };
 
 const STORED: Verdict = { kind: 'stored' };
 const TOO_LARGE: Verdict = { kind: 'tooLarge' };
@@ -41,6 +62,8 @@ export function judge(outcome: BatchOutcome): Verdict {
     case KAFKA_ERROR.messageTooLarge:
     case KAFKA_ERROR.recordListTooLarge:
       return TOO_LARGE;
+    case KAFKA_ERROR.invalidRecord:
+      return invalid(outcome);
     case KAFKA_ERROR.invalidProducerEpoch:
     case KAFKA_ERROR.producerFenced:
       return { kind: 'refused', error: otherWriter(what, errorCode, topic) };
@@ -55,6 +78,15 @@ export function judge(outcome: BatchOutcome): Verdict {
     default:
       return { kind: 'refused', error: mapProtocolError(errorCode, what, errorMessage) };
   }
+}
+
+function invalid({ recordErrors = [], errorCode, errorMessage }: BatchOutcome): Invalid {
+  const reason = errorMessage ?? `Kafka answers ${kafkaErrorName(errorCode)}`;
+  return {
+    kind: 'invalid',
+    reason,
+    records: recordErrors.map(({ index, message = reason }) => ({ index, reason: message })),
+  };
 }
 
 function otherWriter(what: string, errorCode: number, topic: string): AppError {

@@ -4,7 +4,7 @@ import type { EventWindow } from '../event-window.js';
 import type { BatchOutcome, KafkaClient, ProducerIdentity } from './kafka-ports.js';
 import { NodeQueue, type PartitionLane } from './partition-lane.js';
 import { eventBytes, type RequestBuilder, type RequestDraft, type SentBatch } from './request-builder.js';
-import { judge, type SendFailure, type SizeRefusal } from './send-failure.js';
+import { type BatchRefusal, type Invalid, judge, type SendFailure } from './send-failure.js';
 
 /** Unanswered requests to one node: one is worked on, one is on its way there, one is being answered. */
 const MAX_OUTSTANDING = 3;
@@ -23,8 +23,8 @@ export interface SenderParts {
 export interface SenderHooks {
   /** Sending stopped; what is on the wire may still be answered. Called once until `resume`. */
   stopped(failure: SendFailure): void;
-  /** A batch was refused for its size. */
-  tooLarge(refusal: SizeRefusal): void;
+  /** A batch was refused for its size, or for what is in it. */
+  unfit(refusal: BatchRefusal): void;
   /** An answer was dealt with: events may have become settled. */
   answered(): void;
 }
@@ -167,12 +167,14 @@ export class KafkaSender {
       return;
     }
     lane.broken = true;
-    if (verdict.kind === 'tooLarge') {
-      this.hooks.tooLarge({ topic: lane.topic, seq: lane.firstOnWire, events: count, bytes: records.length });
-      this.stop({ kind: 'again' });
-    } else {
+    if (verdict.kind === 'refused') {
       this.stop({ kind: 'refused', error: verdict.error });
+      return;
     }
+    const invalid = verdict.kind === 'invalid' ? bySeq(verdict, lane, count) : undefined;
+    const seqs = { seq: lane.firstOnWire, lastSeq: lane.onWireAt(count - 1) };
+    this.hooks.unfit({ topic: lane.topic, ...seqs, events: count, bytes: records.length, invalid });
+    this.stop({ kind: 'again' });
   }
 
   private finished(node: NodeQueue, draft: RequestDraft): void {
@@ -192,6 +194,13 @@ function outcomeOf(batch: SentBatch, outcomes: readonly BatchOutcome[], index: n
   const isOurs = (outcome: BatchOutcome) => outcome.topic === topic && outcome.partition === partition;
   const likely = outcomes[index];
   return likely !== undefined && isOurs(likely) ? likely : outcomes.find(isOurs);
+}
+
+/** What the server says of the events of the lane's oldest batch on the wire. */
+function bySeq({ records, reason }: Invalid, lane: PartitionLane, count: number): ReadonlyMap<number, string> {
+  const known = records.filter(({ index }) => index >= 0 && index < count);
+  if (known.length === 0 && count === 1) return new Map([[lane.firstOnWire, reason]]);
+  return new Map(known.map(({ index, reason }) => [lane.onWireAt(index), reason]));
 }
 
 function unanswered({ topic, partition }: PartitionLane) {

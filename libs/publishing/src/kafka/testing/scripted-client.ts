@@ -17,6 +17,8 @@ export interface ScriptedRequest {
   readonly batches: readonly (PartitionBatch & ReturnType<typeof headOf>)[];
   /** Answers with these error codes, in the order of the batches; default 0. */
   answer(...errorCodes: number[]): void;
+  /** Answers the only batch with this. */
+  refuse(outcome: Partial<BatchOutcome>): void;
   lose(): void;
 }
 
@@ -81,6 +83,11 @@ export class ScriptedClient implements KafkaClient {
               errorCode: errorCodes[i] ?? 0,
               baseOffset: 0n,
             })),
+          );
+        },
+        refuse: (outcome) => {
+          resolve(
+            batches.map(({ topic, partition }) => ({ topic, partition, errorCode: 0, baseOffset: -1n, ...outcome })),
           );
         },
         lose: () => reject(new AppError('BROKER_UNREACHABLE', 'the connection is lost')),
