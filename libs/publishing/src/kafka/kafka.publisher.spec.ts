@@ -169,8 +169,9 @@ describe('KafkaPublisher: after a failure', () => {
     before.answer();
     await waitFor(() => states().length === 3);
     expect(states()[2]).toContain('has no leader');
-    const { identities } = client;
-    await turn();
+    const { identities, brokerChanges } = client;
+    // Two rounds in vain.
+    await waitFor(() => client.brokerChanges >= brokerChanges + 2);
     client.leaders = [1, 2, 1, 2];
     for (let i = 3; listener.seqs.size < 41; i++) {
       (await client.request(i)).answer();
