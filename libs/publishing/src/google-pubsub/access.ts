@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { PublisherConfig } from '#lib/config';
 import { AppError } from '#lib/kernel';
+import { credentialFile } from '../credential-file.js';
 import { googleAuthLibrary, grpc } from 'google-gax';
 import type { Endpoint } from './endpoint.js';
 
@@ -137,14 +137,6 @@ function isKeyError(error: unknown): boolean {
 
 async function pem(key: string, path: string | undefined): Promise<Buffer | null> {
   return path === undefined ? null : credentialFile(key, path);
-}
-
-async function credentialFile(key: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new AppError('BROKER_CONFIG', `${key} cannot be read: ${text(error)}`, { cause: error });
-  }
 }
 
 function text(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
+import { keyHash } from '../key-hash.js';
 
 /**
  * The bucket of an event's ordering key, 0 … buckets − 1: 32-bit FNV-1a over the key's bytes, its bits mixed (the
@@ -6,9 +7,7 @@ import type { OutgoingEvent } from '#lib/events';
  * different buckets would let a subscriber see its events out of order.
  */
 export function orderingBucket(event: OutgoingEvent, buckets: number): number {
-  const { keySlab, keyStart, keyEnd } = event;
-  let hash = 0x811c9dc5;
-  for (let i = keyStart; i < keyEnd; i++) hash = Math.imul(hash ^ (keySlab[i] ?? 0), 0x01000193);
+  let hash = keyHash(event);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) % buckets;

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, credsAuthenticator, nkeyAuthenticator, type TlsOptions } from 'nats';
 import type { PublisherConfig } from '#lib/config';
 import { AppError } from '#lib/kernel';
+import { credentialFile, pemFile } from '../credential-file.js';
 
 /** Bytes the client gathers before it writes in the midst of a gulp: one write per gulp is the aim. */
 const PENDING_LIMIT_BYTES = 1024 * 1024;
@@ -98,24 +98,11 @@ async function authOptions(publisher: PublisherConfig, server: NatsServer): Prom
 
 async function tlsOptions(tls: PublisherConfig['tls'], server: NatsServer): Promise<TlsOptions> {
   const options: Record<string, unknown> = {};
-  if (tls.caCert !== undefined) options.ca = await pem('publisher.caCert', tls.caCert);
-  if (tls.clientCert !== undefined) options.cert = await pem('publisher.clientCert', tls.clientCert);
-  if (tls.clientKey !== undefined) options.key = await pem('publisher.clientKey', tls.clientKey);
+  if (tls.caCert !== undefined) options.ca = await pemFile('publisher.caCert', tls.caCert);
+  if (tls.clientCert !== undefined) options.cert = await pemFile('publisher.clientCert', tls.clientCert);
+  if (tls.clientKey !== undefined) options.key = await pemFile('publisher.clientKey', tls.clientKey);
   if (tls.serverName !== undefined) options.servername = tls.serverName;
   // Without a name Node would compare the certificate with "localhost".
   else if (isIP(server.host) !== 0) options.host = server.host;
   return options;
-}
-
-async function pem(key: string, path: string): Promise<string> {
-  return (await credentialFile(key, path)).toString('utf8');
-}
-
-async function credentialFile(key: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AppError('BROKER_CONFIG', `${key} cannot be read: ${reason}`, { cause: error });
-  }
 }

@@ -1,4 +1,5 @@
 import type { OutgoingEvent } from '#lib/events';
+import { keyHash } from '../key-hash.js';
 
 /**
  * Watches the stream sequences of acknowledged events. The server drops a message whose id it saw within the duplicate
@@ -54,9 +55,7 @@ export class KeyedOrderProof implements OrderProof {
   }
 }
 
-/** FNV-1a of the ordering key. */
 function bucketOf(event: OutgoingEvent): number {
-  let hash = 0x811c9dc5;
-  for (let i = event.keyStart; i < event.keyEnd; i++) hash = Math.imul(hash ^ (event.keySlab[i] ?? 0), 0x01000193);
+  const hash = keyHash(event);
   return (hash ^ (hash >>> 16)) & (BUCKETS - 1);
 }

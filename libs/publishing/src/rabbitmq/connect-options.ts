@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { credentials, type Options, type SocketOptions } from 'amqplib';
 import type { PublisherConfig } from '#lib/config';
-import { AppError } from '#lib/kernel';
+import { pemFile } from '../credential-file.js';
 import type { BrokerAddress } from './broker-address.js';
 
 /** A silent broker is given up after two to three of these, and the broker does the same with us. */
@@ -58,19 +57,10 @@ export async function connectOptions(
 
 async function tlsOptions(tls: PublisherConfig['tls'], broker: BrokerAddress): Promise<Record<string, unknown>> {
   const options: Record<string, unknown> = {};
-  if (tls.caCert !== undefined) options['ca'] = await pem('publisher.caCert', tls.caCert);
-  if (tls.clientCert !== undefined) options['cert'] = await pem('publisher.clientCert', tls.clientCert);
-  if (tls.clientKey !== undefined) options['key'] = await pem('publisher.clientKey', tls.clientKey);
+  if (tls.caCert !== undefined) options['ca'] = await pemFile('publisher.caCert', tls.caCert);
+  if (tls.clientCert !== undefined) options['cert'] = await pemFile('publisher.clientCert', tls.clientCert);
+  if (tls.clientKey !== undefined) options['key'] = await pemFile('publisher.clientKey', tls.clientKey);
   if (tls.serverName !== undefined) options['servername'] = tls.serverName;
   else if (isIP(broker.host) === 0) options['servername'] = broker.host;
   return options;
-}
-
-async function pem(key: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AppError('BROKER_CONFIG', `${key} cannot be read: ${reason}`, { cause: error });
-  }
 }

@@ -70,8 +70,9 @@ function written(writer: FrameWriter, events: readonly OutgoingEvent[]): Buffer 
   const taken: Buffer[] = [];
   for (const event of events) {
     const { route, slab, start, end } = event;
-    if (!writer.hasRoom(event, route.topic, end - start)) taken.push(writer.take());
-    writer.append(event, route.topic, slab, start, end);
+    if (writer.tryAppend(event, route.topic, slab, start, end)) continue;
+    taken.push(writer.take());
+    expect(writer.tryAppend(event, route.topic, slab, start, end)).toBe(true);
   }
   taken.push(writer.take());
   return Buffer.concat(taken);

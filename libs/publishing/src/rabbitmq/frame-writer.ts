@@ -53,23 +53,19 @@ export class FrameWriter {
     return this.offset - this.from;
   }
 
-  /**
-   * Whether the message fits beside what waits; when not, that has to be taken first.
-   */
-  hasRoom(event: OutgoingEvent, routingKey: string, bodyBytes: number): boolean {
-    return this.offset + this.boundOf(event, routingKey, bodyBytes) <= this.slab.length;
-  }
-
-  /** Adds a message; body = bytes start..end. */
-  append(event: OutgoingEvent, routingKey: string, body: Buffer, start: number, end: number): void {
-    if (!this.hasRoom(event, routingKey, end - start)) {
-      if (this.pendingBytes > 0) throw new RangeError('what waits was not taken');
-      this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, this.boundOf(event, routingKey, end - start)));
+  /** Adds a message whose body is bytes start..end; false when what waits has to be taken first. */
+  tryAppend(event: OutgoingEvent, routingKey: string, body: Buffer, start: number, end: number): boolean {
+    const method = this.methodOf(routingKey);
+    const most = method.length + this.boundOf(event, end - start);
+    if (this.offset + most > this.slab.length) {
+      if (this.pendingBytes > 0) return false;
+      this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, most));
       this.from = this.offset = 0;
     }
-    this.bytes(this.methodOf(routingKey));
+    this.bytes(method);
     this.contentHeader(event, end - start);
     this.body(body, start, end);
+    return true;
   }
 
   /** Takes what waits. */
@@ -79,10 +75,11 @@ export class FrameWriter {
     return bytes;
   }
 
-  private boundOf(event: OutgoingEvent, routingKey: string, bodyBytes: number): number {
+  /** Upper bound of content header and body frames. */
+  private boundOf(event: OutgoingEvent, bodyBytes: number): number {
     const frames = Math.ceil(bodyBytes / (this.frameMax - FRAME_OVERHEAD));
     const names = this.metadata ? 3 * (event.route.schema.length + event.route.table.length) : 0;
-    return this.methodOf(routingKey).length + HEADER_BYTES + names + bodyBytes + frames * FRAME_OVERHEAD;
+    return HEADER_BYTES + names + bodyBytes + frames * FRAME_OVERHEAD;
   }
 
   private methodOf(routingKey: string): Buffer {

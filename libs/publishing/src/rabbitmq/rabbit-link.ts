@@ -126,8 +126,9 @@ export class RabbitLink {
     const { writer } = this;
     if (!this.alive || writer === undefined) return false;
     this.nextTag += 1;
-    const goesOn = writer.hasRoom(event, routingKey, end - start) || this.flush();
-    writer.append(event, routingKey, body, start, end);
+    if (writer.tryAppend(event, routingKey, body, start, end)) return true;
+    const goesOn = this.flush();
+    writer.tryAppend(event, routingKey, body, start, end);
     return goesOn;
   }
 

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { PublisherConfig } from '#lib/config';
 import { AppError } from '#lib/kernel';
+import { pemFile } from '../../credential-file.js';
 
 /** Where a broker listens. */
 export interface BrokerAddress {
@@ -56,11 +56,5 @@ export async function tlsOptions(
 }
 
 async function pem(key: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AppError('BROKER_CONFIG', `${key} cannot be read: ${reason}`, { cause: error });
-  }
+  return path === undefined ? undefined : pemFile(key, path);
 }
