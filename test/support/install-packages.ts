@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { installedBinDir } from './postgres.js';
@@ -7,9 +7,12 @@ import { rabbitmqScripts } from './rabbitmq-programs.js';
 /** A program of the tests that comes from Debian. */
 interface Requirement {
   readonly package: string;
-  /** The variable whose address can stand in, for the tests that leave the server alone. */
-  readonly variable: string;
-  found(): boolean;
+  /**
+   * The variable whose address can stand in, for the tests that leave the server alone. Absent where the tests that
+   * need the program are skipped, by name, without it.
+   */
+  readonly variable?: string;
+  readonly found: () => boolean;
 }
 
 const REQUIREMENTS: readonly Requirement[] = [
@@ -31,6 +34,9 @@ const REQUIREMENTS: readonly Requirement[] = [
   { package: 'default-jre-headless', variable: 'TEST_KAFKA_URL', found: () => onPath('java') },
   { package: 'maven', variable: 'TEST_KAFKA_URL', found: () => onPath('mvn') },
   { package: 'kcat', variable: 'TEST_KAFKA_URL', found: () => onPath('kcat') },
+  // For the checks of the deploy files: promtool, and what holds their Python programs.
+  { package: 'prometheus', found: () => onPath('promtool') },
+  { package: 'python3-venv', found: () => spawnSync('python3', ['-c', 'import ensurepip, venv']).status === 0 },
 ];
 
 /** Forbids a package's scripts to start servers (invoke-rc.d asks it). */
@@ -44,10 +50,10 @@ export function installMissingPackages(): void {
   const missing = REQUIREMENTS.filter((requirement) => !requirement.found());
   if (missing.length === 0) return;
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    aptInstall(missing.map((requirement) => requirement.package));
+    aptInstall(missing);
   }
   const lacking = missing.filter(
-    (requirement) => !requirement.found() && (process.env[requirement.variable] ?? '') === '',
+    ({ variable, found }) => variable !== undefined && !found() && (process.env[variable] ?? '') === '',
   );
   if (lacking.length === 0) return;
   const packages = lacking.map((requirement) => requirement.package).join(' ');
@@ -59,14 +65,20 @@ export function installMissingPackages(): void {
   );
 }
 
-function aptInstall(packages: readonly string[]): void {
-  process.stdout.write(`Installing ${packages.join(', ')} with apt-get …\n`);
+function aptInstall(requirements: readonly Requirement[]): void {
+  const names = requirements.map((requirement) => requirement.package).join(', ');
+  process.stdout.write(`Installing ${names} with apt-get …\n`);
   const ownPolicy = !existsSync(POLICY_FILE);
   // Installing a server would start it, on a port that somebody else may want.
   if (ownPolicy) writeFileSync(POLICY_FILE, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     apt(['update', '-q']);
-    apt(['install', '-y', '-q', '--no-install-recommends', ...packages]);
+    // In two goes: where apt knows no package of one name it installs none of the others.
+    for (const needed of [true, false]) {
+      const packages = requirements.filter(({ variable }) => (variable !== undefined) === needed);
+      if (packages.length === 0) continue;
+      apt(['install', '-y', '-q', '--no-install-recommends', ...packages.map((requirement) => requirement.package)]);
+    }
   } finally {
     if (ownPolicy) rmSync(POLICY_FILE, { force: true });
   }
