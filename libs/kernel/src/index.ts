@@ -3,7 +3,9 @@ export { AppError, toAppError, type AppErrorOptions, type ErrorFacts } from './a
 export { Backoff } from './backoff.js';
 export { systemClock, type CancelTimer, type Clock } from './clock.js';
 export { ERROR_CODES, type ErrorCode, type ErrorCodeEntry } from './error-codes.js';
+export { noReports, type ErrorReporter, type ReportSeverity } from './error-reporter.js';
 export { compileGoRegexp, regexpKey, replaceAllGo } from './go-regexp.js';
 export { silentLogger, type LogFields, type Logger } from './logger.js';
 export { noMetrics, type Metrics } from './metrics.js';
-export { CLOCK, LOGGER, METRICS } from './tokens.js';
+export type { SlotReading } from './slot-reading.js';
+export { CLOCK, ERROR_REPORTER, LOGGER, METRICS } from './tokens.js';

@@ -1,3 +1,5 @@
+import type { SlotReading } from './slot-reading.js';
+
 /**
  * What the pipeline reports. All methods are cheap enough for the hot path when called per batch, none throws.
  * Table and topic are labels: the adapter bounds their number.
@@ -15,10 +17,9 @@ export interface Metrics {
   confirmed(lsn: bigint): void;
   /** Age of the oldest transaction that is not durable; 0 when there is none. */
   lagSeconds(seconds: number): void;
-  /** WAL between the confirmed position and the end of what the server wrote. */
-  lagBytes(bytes: number): void;
   state(state: string): void;
-  slot(retainedBytes: number, walStatus: string): void;
+  /** What the server says of the slot. */
+  slot(reading: SlotReading): void;
 }
 
 /** Metrics that go nowhere; for tests and tools. */
@@ -33,7 +34,6 @@ export const noMetrics: Metrics = {
   reconnect: () => undefined,
   confirmed: () => undefined,
   lagSeconds: () => undefined,
-  lagBytes: () => undefined,
   state: () => undefined,
   slot: () => undefined,
 };

@@ -2,3 +2,4 @@
 export const LOGGER = Symbol('LOGGER');
 export const METRICS = Symbol('METRICS');
 export const CLOCK = Symbol('CLOCK');
+export const ERROR_REPORTER = Symbol('ERROR_REPORTER');

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Metrics } from '#lib/kernel';
+import type { Metrics, SlotReading } from '#lib/kernel';
 
 const APP = 'wal-listener';
 const OTHER = 'other';
@@ -104,17 +104,14 @@ export class PrometheusMetrics implements Metrics {
     this.lagSecondsGauge.set(seconds);
   }
 
-  lagBytes(bytes: number): void {
-    this.lagBytesGauge.set(bytes);
-  }
-
   state(state: string): void {
     this.stateGauge.reset();
     this.stateGauge.set({ state }, 1);
   }
 
-  slot(retainedBytes: number, walStatus: string): void {
+  slot({ retainedBytes, walStatus, lagBytes }: SlotReading): void {
     this.slotRetained.set(retainedBytes);
+    this.lagBytesGauge.set(lagBytes);
     this.slotStatus.reset();
     this.slotStatus.set({ status: walStatus }, 1);
   }

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { CLOCK, LOGGER, systemClock, type Logger } from '#lib/kernel';
+import { CLOCK, ERROR_REPORTER, LOGGER, noReports, systemClock, type Logger } from '#lib/kernel';
 
 /** Makes the process's logger and clock available to every module. */
 @Module({})
@@ -11,8 +11,9 @@ export class ObservabilityModule {
       providers: [
         { provide: LOGGER, useValue: logger },
         { provide: CLOCK, useValue: systemClock },
+        { provide: ERROR_REPORTER, useValue: noReports },
       ],
-      exports: [LOGGER, CLOCK],
+      exports: [LOGGER, CLOCK, ERROR_REPORTER],
     };
   }
 }

@@ -1,4 +1,5 @@
-import type { AppError, Clock, Metrics } from '#lib/kernel';
+import type { AppError, Clock, Metrics, SlotReading } from '#lib/kernel';
+import { sideOf, type Side } from './side-of.js';
 
 /** Where the service is in its life. */
 export type PipelinePhase =
@@ -6,19 +7,47 @@ export type PipelinePhase =
 
 export interface Verdict {
   readonly ok: boolean;
+  /** In a few words: a phase, an error code. */
   readonly detail: string;
+  /** Figures behind it: milliseconds, bytes. */
+  readonly facts?: Readonly<Record<string, string | number>>;
 }
 
+/** What readiness is made of: it holds when every part does. */
+export interface PartVerdicts {
+  readonly stream: Verdict;
+  readonly database: Verdict;
+  readonly broker: Verdict;
+  readonly slot: Verdict;
+}
+
+/** What is known of one side: nothing before its first sign of life. */
+interface SideState {
+  wasReached: boolean;
+  /** What ended the last attempt. */
+  failure: AppError | undefined;
+  /** What the last health check found. */
+  unhealthy: AppError | undefined;
+}
+
+const unknownSide = (): SideState => ({ wasReached: false, failure: undefined, unhealthy: undefined });
+
 /**
- * What the probes and metrics read: written by the supervisor and the pump, never awaited. Readiness is whether events
- * flow (or this is a standby); liveness is whether the process makes progress or retries.
+ * What the probes and metrics read: written by the supervisor and the session, never awaited. Readiness is whether
+ * events flow (or this is a standby); liveness is whether the process makes progress or retries.
  */
 export class PipelineState {
   private currentPhase: PipelinePhase = 'starting';
-  private brokerError: AppError | undefined;
+  private readonly sides: Readonly<Record<Side, SideState>> = { database: unknownSide(), broker: unknownSide() };
+  /** What keeps the publisher from publishing now. */
+  private publisherTrouble: AppError | undefined;
   private lastError: AppError | undefined;
   private lastProgressMs: number;
+  private lastStreamingMs: number;
+  private reading: SlotReading | undefined;
+  private readAtMs = 0;
   private unsettled: () => boolean = () => false;
+  private silentForMs: () => number | undefined = () => undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -27,24 +56,59 @@ export class PipelineState {
     private readonly wedgedAfterMs: number,
   ) {
     this.lastProgressMs = clock.now();
+    this.lastStreamingMs = this.lastProgressMs;
   }
 
   get phase(): PipelinePhase {
     return this.currentPhase;
   }
 
+  /** Milliseconds since events could last flow; 0 while they can. */
+  get notStreamingForMs(): number {
+    return this.currentPhase === 'streaming' ? 0 : this.clock.now() - this.lastStreamingMs;
+  }
+
+  /** @param error what ended the attempt, for `waiting` and `failed` */
   enter(phase: PipelinePhase, error?: AppError): void {
+    if (this.currentPhase === 'streaming') this.lastStreamingMs = this.clock.now();
     this.currentPhase = phase;
+    this.publisherTrouble = undefined;
     this.lastError = error ?? (phase === 'streaming' ? undefined : this.lastError);
-    if (phase !== 'streaming') this.brokerError = undefined;
+    const side = error === undefined ? undefined : sideOf(error);
+    if (side !== undefined) this.sides[side].failure = error;
+    if (phase === 'streaming') {
+      this.reached('broker');
+      this.reached('database');
+    }
     this.metrics.state(phase);
     this.progress();
   }
 
+  /** One side took a connection and answered. */
+  reached(side: Side): void {
+    Object.assign(this.sides[side], { wasReached: true, failure: undefined, unhealthy: undefined });
+  }
+
   /** The broker stopped taking events, or takes them again. */
   broker(error: AppError | undefined): void {
-    this.brokerError = error;
+    this.publisherTrouble = error;
     this.progress();
+  }
+
+  /** A health check of a side failed, or passed (undefined). Returns whether that is news. */
+  checked(side: Side, error: AppError | undefined): boolean {
+    const state = this.sides[side];
+    const isNews = state.unhealthy?.code !== error?.code;
+    state.unhealthy = error;
+    if (error === undefined) state.wasReached = true;
+    return isNews;
+  }
+
+  /** What the server said of the slot just now. */
+  slot(reading: SlotReading): void {
+    this.reading = reading;
+    this.readAtMs = this.clock.now();
+    this.metrics.slot(reading);
   }
 
   /** A frame was handled, an acknowledgement came, an attempt or a back-off began. */
@@ -52,16 +116,17 @@ export class PipelineState {
     this.lastProgressMs = this.clock.now();
   }
 
-  /** How to find out whether work waits for its acknowledgement; replaced by each session. */
-  watch(unsettled: () => boolean): void {
+  /** How to find out what a session knows: whether work waits for its acknowledgement, how long the server is silent. */
+  watch(unsettled: () => boolean, silentForMs: () => number | undefined = () => undefined): void {
     this.unsettled = unsettled;
+    this.silentForMs = silentForMs;
   }
 
   ready(): Verdict {
-    if (this.currentPhase === 'standby') return { ok: true, detail: 'standby' };
-    if (this.currentPhase !== 'streaming') return { ok: false, detail: describe(this.currentPhase, this.lastError) };
-    if (this.brokerError !== undefined) return { ok: false, detail: describe('broker', this.brokerError) };
-    return { ok: true, detail: 'streaming' };
+    const { stream, database, broker, slot } = this.parts();
+    const first = [broker, database, slot, stream].find(({ ok }) => !ok);
+    if (stream.ok && first !== undefined) return first;
+    return stream;
   }
 
   live(): Verdict {
@@ -71,8 +136,49 @@ export class PipelineState {
     }
     return { ok: this.currentPhase !== 'failed', detail: this.currentPhase };
   }
+
+  parts(): PartVerdicts {
+    const { database, broker } = this.sides;
+    return {
+      stream: this.streamVerdict(),
+      database: sideVerdict('database', database, undefined),
+      broker: sideVerdict('broker', broker, this.publisherTrouble),
+      slot: this.slotVerdict(),
+    };
+  }
+
+  private streamVerdict(): Verdict {
+    const phase = this.currentPhase;
+    const ok = phase === 'streaming' || phase === 'standby';
+    const detail = ok || this.lastError === undefined ? phase : `${phase}: ${this.lastError.code}`;
+    const silentMs = this.silentForMs();
+    return { ok, detail, ...(silentMs !== undefined && { facts: { silentMs: Math.round(silentMs) } }) };
+  }
+
+  private slotVerdict(): Verdict {
+    const { reading } = this;
+    if (reading === undefined) return { ok: true, detail: 'not read yet' };
+    const { walStatus, retainedBytes, lagBytes, limitBytes, safeBytes } = reading;
+    return {
+      ok: walStatus !== 'lost',
+      detail: walStatus,
+      facts: {
+        retainedBytes,
+        lagBytes,
+        ...(limitBytes !== undefined && { limitBytes }),
+        ...(safeBytes !== undefined && { safeBytes }),
+        readMsAgo: Math.round(this.clock.now() - this.readAtMs),
+      },
+    };
+  }
 }
 
-function describe(what: string, error: AppError | undefined): string {
-  return error === undefined ? what : `${what}: ${error.code}`;
+function sideVerdict(
+  side: Side,
+  { wasReached, failure, unhealthy }: SideState,
+  trouble: AppError | undefined,
+): Verdict {
+  const error = trouble ?? failure ?? unhealthy;
+  if (error !== undefined) return { ok: false, detail: `${side}: ${error.code}` };
+  return wasReached ? { ok: true, detail: 'reachable' } : { ok: false, detail: `${side}: not reached yet` };
 }

@@ -1,7 +1,16 @@
 import { Module } from '@nestjs/common';
 import { APP_CONFIG, type AppConfig } from '#lib/config';
 import { FilteringModule, RelationFilter, TopicRouter } from '#lib/filtering';
-import { CLOCK, LOGGER, METRICS, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import {
+  CLOCK,
+  ERROR_REPORTER,
+  LOGGER,
+  METRICS,
+  type Clock,
+  type ErrorReporter,
+  type Logger,
+  type Metrics,
+} from '#lib/kernel';
 import { PUBLISHER_DRIVER, PublishingModule, type PublisherDriver } from '#lib/publishing';
 import { CHANGE_SOURCE, ReplicationModule, type ChangeSource } from '#lib/replication';
 import { PipelineHost } from './pipeline.host.js';
@@ -54,6 +63,7 @@ const WEDGED_FACTOR = 3;
         PIPELINE_STATE,
         METRICS,
         LOGGER,
+        ERROR_REPORTER,
         CLOCK,
       ],
       useFactory: (
@@ -65,8 +75,9 @@ const WEDGED_FACTOR = 3;
         state: PipelineState,
         metrics: Metrics,
         logger: Logger,
+        reporter: ErrorReporter,
         clock: Clock,
-      ) => new Supervisor({ config, source, driver, filter, router, state, metrics, logger, clock }),
+      ) => new Supervisor({ config, source, driver, filter, router, state, metrics, logger, reporter, clock }),
     },
     {
       provide: PipelineHost,

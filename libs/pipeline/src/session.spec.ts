@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, deferred, noMetrics, silentLogger, type Clock } from '#lib/kernel';
+import { AppError, deferred, noMetrics, noReports, silentLogger, type Clock } from '#lib/kernel';
 import type { Publisher } from '#lib/publishing';
 import type { ChangeStream, ValveReason } from '#lib/replication';
 import { AckTracker } from './ack-tracker.js';
@@ -65,7 +65,7 @@ class Stage {
     };
     const { tracker, state, clock } = this;
     this.session = new Session(
-      { stream, publisher, pump, tracker, state, clock, metrics: noMetrics, logger: silentLogger },
+      { stream, publisher, pump, tracker, state, clock, metrics: noMetrics, logger: silentLogger, reporter: noReports },
       {
         maxInFlightEvents: 4,
         maxInFlightBytes: 1_000_000,

@@ -1,11 +1,12 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, deferred, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import { AppError, deferred, toAppError, type Clock, type ErrorReporter, type Logger, type Metrics } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '#lib/publishing';
 import type { ChangeStream, FrameSink } from '#lib/replication';
 import type { AckTracker } from './ack-tracker.js';
 import type { PipelineState } from './pipeline-state.js';
 import { PublishedRuns } from './published-runs.js';
 import type { Pump } from './pump.js';
+import type { Side } from './side-of.js';
 
 export interface SessionLimits {
   readonly maxInFlightEvents: number;
@@ -29,6 +30,7 @@ export interface SessionParts {
   readonly state: PipelineState;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly reporter: ErrorReporter;
   readonly clock: Clock;
 }
 
@@ -50,6 +52,7 @@ export class Session implements FrameSink, PublisherListener {
   /** Since when the oldest event in flight has been the oldest; undefined when nothing is in flight. */
   private oldestSinceMs: number | undefined;
   private lastBeatMs: number;
+  private isBrokerTroubled = false;
   private stopping = false;
   private ended = false;
   private drained: (() => void) | undefined;
@@ -78,11 +81,15 @@ export class Session implements FrameSink, PublisherListener {
     const onAbort = () => stopRequested.resolve();
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
-    state.watch(() => tracker.windowEvents > 0);
+    state.watch(
+      () => tracker.windowEvents > 0,
+      () => stream.silentForMs(),
+    );
     const beat = setInterval(() => this.beat(), BEAT_MS);
     const refresh = setInterval(() => void this.checkHealth(), this.limits.refreshMs);
     try {
       stream.start(this);
+      void this.checkHealth();
       await Promise.race([stream.closed.then(endedUnasked), this.failure.promise, stopRequested.promise]);
       await this.stop();
     } finally {
@@ -137,6 +144,8 @@ export class Session implements FrameSink, PublisherListener {
 
   brokerState(error: AppError | undefined): void {
     if (this.ended) return;
+    if (error !== undefined && !this.isBrokerTroubled) this.parts.reporter.report(error, 'error');
+    this.isBrokerTroubled = error !== undefined;
     this.parts.state.broker(error);
   }
 
@@ -220,19 +229,27 @@ export class Session implements FrameSink, PublisherListener {
   }
 
   private async checkHealth(): Promise<void> {
-    const { stream, publisher, logger } = this.parts;
+    const { stream, publisher, state } = this.parts;
     const signal = AbortSignal.timeout(this.limits.refreshMs);
     const [database, broker] = await Promise.allSettled([stream.checkHealth(signal), publisher.checkHealth(signal)]);
     if (this.ended) return;
-    if (database.status === 'rejected') {
-      const error = toAppError(database.reason);
-      if (!error.retriable) this.failed(error);
-      logger.warn('the database health check failed', { code: error.code, error: error.message });
+    if (database.status === 'fulfilled' && database.value !== undefined) state.slot(database.value);
+    this.judge('database', database);
+    this.judge('broker', broker);
+  }
+
+  private judge(side: Side, outcome: PromiseSettledResult<unknown>): void {
+    const { state, logger, reporter } = this.parts;
+    const error = outcome.status === 'rejected' ? toAppError(outcome.reason) : undefined;
+    const isNews = state.checked(side, error);
+    if (error === undefined) {
+      if (isNews) logger.info(`the ${side} is healthy again`);
+      return;
     }
-    if (broker.status === 'rejected') {
-      const error = toAppError(broker.reason);
-      logger.warn('the broker health check failed', { code: error.code, error: error.message });
-    }
+    if (side === 'database' && !error.retriable) this.failed(error);
+    if (!isNews) return;
+    logger.warn(`the ${side} health check failed`, { code: error.code, error: error.message, remedy: error.remedy });
+    reporter.report(error, 'error');
   }
 
   /** What is in flight settles, the last position is confirmed, the replication connection ends in good order. */

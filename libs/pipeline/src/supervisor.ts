@@ -7,6 +7,7 @@ import {
   toAppError,
   type AppError,
   type Clock,
+  type ErrorReporter,
   type Logger,
   type Metrics,
 } from '#lib/kernel';
@@ -20,6 +21,8 @@ import { Pump } from './pump.js';
 import { RelationPlanner } from './relation-planner.js';
 import { RepeatedFailure } from './repeated-failure.js';
 import { Session } from './session.js';
+import { sideOf } from './side-of.js';
+import { SlotWatch } from './slot-watch.js';
 
 export interface SupervisorParts {
   readonly config: AppConfig;
@@ -30,6 +33,7 @@ export interface SupervisorParts {
   readonly state: PipelineState;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly reporter: ErrorReporter;
   readonly clock: Clock;
 }
 
@@ -51,6 +55,8 @@ export class Supervisor {
   private readonly repeated = new RepeatedFailure();
   private readonly renamedTopics = new Set<string>();
   private confirmed: bigint | undefined;
+  /** What the last attempt failed with, until one streams: the same again is no news. */
+  private lastFailure: AppError | undefined;
 
   constructor(private readonly parts: SupervisorParts) {}
 
@@ -59,6 +65,16 @@ export class Supervisor {
    * @throws AppError the failure that a person must mend
    */
   async run(signal: AbortSignal): Promise<void> {
+    const { source, state, metrics, clock, config } = this.parts;
+    const endWatch = new SlotWatch(source, state, metrics, clock).start(config.listener.refreshConnectionMs);
+    try {
+      await this.attempts(signal);
+    } finally {
+      endWatch();
+    }
+  }
+
+  private async attempts(signal: AbortSignal): Promise<void> {
     const { state, logger } = this.parts;
     while (!signal.aborted) {
       state.enter(state.phase === 'standby' ? 'standby' : 'connecting');
@@ -81,24 +97,29 @@ export class Supervisor {
   }
 
   private async waitBeforeRetry(error: AppError, signal: AbortSignal): Promise<void> {
-    const { state, logger, metrics } = this.parts;
+    const { state, logger, metrics, reporter } = this.parts;
     if (error.code === 'SLOT_IN_USE') {
       if (state.phase !== 'standby')
         logger.info('standby: another process streams from the slot', { error: error.message });
+      this.lastFailure = undefined;
+      state.reached('broker');
+      state.reached('database');
       state.enter('standby');
       await sleep(STANDBY_POLL_MS, signal);
       return;
     }
-    const side = error.code.startsWith('BROKER') || error.code === 'SUBJECT_NOT_COVERED' ? 'broker' : 'database';
     const delayMs = Math.round(this.backoff.next());
-    metrics.reconnect(side);
+    metrics.reconnect(sideOf(error) ?? 'database');
     state.enter('waiting', error);
-    logger.warn('the attempt failed; trying again', {
-      code: error.code,
-      error: error.message,
-      ...error.facts,
-      delayMs,
-    });
+    const { code, message, facts, remedy } = error;
+    const fields = { code, error: message, ...facts, remedy, delayMs };
+    if (code === this.lastFailure?.code && facts.sqlstate === this.lastFailure.facts.sqlstate) {
+      logger.debug('the attempt failed again', fields);
+    } else {
+      logger.warn('the attempt failed; trying again until it succeeds', fields);
+      reporter.report(error, 'error');
+    }
+    this.lastFailure = error;
     await sleep(delayMs, signal);
   }
 
@@ -111,6 +132,7 @@ export class Supervisor {
     try {
       await publisher.open(signal);
       if (signal.aborted) return;
+      this.parts.state.reached('broker');
       stream = await source.open(signal);
       // A stream that ends before anyone listens must not become an unhandled rejection.
       stream.closed.catch(() => undefined);
@@ -127,7 +149,7 @@ export class Supervisor {
     relay: ListenerRelay,
     signal: AbortSignal,
   ): Promise<void> {
-    const { config, state, metrics, logger, clock } = this.parts;
+    const { config, state, metrics, logger, reporter, clock } = this.parts;
     const planner = this.createPlanner(stream);
     await publisher.prepare(planner.topicsOf(stream.knownTables), signal);
     const tracker = new AckTracker();
@@ -139,7 +161,7 @@ export class Supervisor {
       },
     );
     const session = new Session(
-      { stream, publisher, pump, tracker, state, metrics, logger, clock },
+      { stream, publisher, pump, tracker, state, metrics, logger, reporter, clock },
       {
         maxInFlightEvents: Math.min(config.publisher.maxInFlightEvents, this.parts.driver.window.events),
         maxInFlightBytes: Math.min(config.publisher.maxInFlightBytes, this.parts.driver.window.bytes),
@@ -155,6 +177,7 @@ export class Supervisor {
       publication: stream.identity.publications.join(','),
       from: formatLsn(stream.confirmedAtStart),
     });
+    this.lastFailure = undefined;
     state.enter('streaming');
     try {
       await session.run(signal);

@@ -1,3 +1,5 @@
+import type { SlotReading } from '#lib/kernel';
+
 /** What identifies the history that a stream reads; part of every event id. */
 export interface SourceIdentity {
   readonly systemIdentifier: string;
@@ -52,8 +54,8 @@ export interface ChangeStream {
   silentForMs(): number;
   /** The primary key columns of a table, from the catalog as it is now; empty = none. */
   primaryKey(relationOid: number): Promise<readonly string[]>;
-  /** A query on the control connection as a sign of life; also refreshes slot metrics. @throws AppError */
-  checkHealth(signal: AbortSignal): Promise<void>;
+  /** Reads slot and publication on the control connection, as a sign of life. @throws AppError */
+  checkHealth(signal: AbortSignal): Promise<SlotReading | undefined>;
   /**
    * Settles when the conversation is over: rejects with an AppError when it broke, resolves after stop().
    */
@@ -68,4 +70,6 @@ export interface ChangeStream {
 export interface ChangeSource {
   /** @throws AppError; a slot held by another process is SLOT_IN_USE (retriable). */
   open(signal: AbortSignal): Promise<ChangeStream>;
+  /** Looks at the slot over a connection of its own; undefined = there is none. @throws AppError */
+  readSlot(signal: AbortSignal): Promise<SlotReading | undefined>;
 }

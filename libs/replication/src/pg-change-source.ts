@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 
 import type { AppConfig } from '#lib/config';
-import { AppError, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import { AppError, toAppError, type Clock, type Logger, type SlotReading } from '#lib/kernel';
 
 import { publishedTables } from './catalog.js';
 import type { ChangeSource, ChangeStream } from './change-source.js';
@@ -14,6 +14,7 @@ import { examine, type Preflight } from './preflight.js';
 import { prepareSlot } from './prepare-slot.js';
 import { ReplicationSession } from './replication-session.js';
 import { ReplicationStream } from './replication-stream.js';
+import { readSlot, slotReading } from './slot.js';
 import { walSenderTimeoutMs } from './session-settings.js';
 
 /** The option `origin` of pgoutput. */
@@ -23,7 +24,6 @@ export interface PgChangeSourceParts {
   readonly config: AppConfig;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
   /** The least wal_sender_timeout asked for; tests shorten it. */
   readonly minWalSenderTimeoutMs?: number;
 }
@@ -67,13 +67,27 @@ export class PgChangeSource implements ChangeSource {
     }
   }
 
+  async readSlot(signal: AbortSignal): Promise<SlotReading | undefined> {
+    const { config, logger } = this.parts;
+    const control = await connectControl(config.database, await tlsOptions(config.database), logger, signal);
+    const cut = () => control.destroy();
+    signal.addEventListener('abort', cut, { once: true });
+    try {
+      const slot = await readSlot(control, config.listener.slotName);
+      return slot === undefined ? undefined : slotReading(slot);
+    } finally {
+      signal.removeEventListener('abort', cut);
+      await control.close();
+    }
+  }
+
   private async stream(
     control: ControlConnection,
     ssl: false | ConnectionOptions,
     preflight: Preflight,
     signal: AbortSignal,
   ): Promise<ChangeStream> {
-    const { config, clock, logger, metrics } = this.parts;
+    const { config, clock, logger } = this.parts;
     const { slotName, publication, failoverSlot, heartbeatIntervalMs, dropForeignOrigin } = config.listener;
     const { facts, plan } = preflight;
     const objects = { slot: slotName, publications: publication };
@@ -90,7 +104,6 @@ export class PgChangeSource implements ChangeSource {
       heartbeatIntervalMs,
       clock,
       logger,
-      metrics,
     });
     const session = new ReplicationSession({
       database: config.database,

@@ -1,5 +1,5 @@
 import { aborted, AppError, deferred, toAppError, withTimeout } from '#lib/kernel';
-import type { Clock, Logger, Metrics } from '#lib/kernel';
+import type { Clock, Logger, SlotReading } from '#lib/kernel';
 
 import { primaryKeyOf } from './catalog.js';
 import type { ChangeStream, FrameSink, KnownTable, SourceIdentity, ValveReason } from './change-source.js';
@@ -10,7 +10,7 @@ import { isSkippedPublication } from './map-pg-error.js';
 import type { ConnectionEvents } from './pg-connection.js';
 import { readPublications } from './publication.js';
 import type { ReplicationSession } from './replication-session.js';
-import { readSlot } from './slot.js';
+import { readSlot, slotReading } from './slot.js';
 import { StatusWriter } from './status-writer.js';
 
 const DIAGNOSE_TIMEOUT_MS = 5_000;
@@ -24,7 +24,6 @@ export interface ReplicationStreamOptions {
   readonly heartbeatIntervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
 /** What is known once the stream is open. */
@@ -126,19 +125,16 @@ export class ReplicationStream implements ChangeStream, ConnectionEvents {
     return primaryKeyOf(this.options.control, relationOid);
   }
 
-  async checkHealth(signal: AbortSignal): Promise<void> {
-    const { control, objects, metrics, clock } = this.options;
+  async checkHealth(signal: AbortSignal): Promise<SlotReading | undefined> {
+    const { control, objects, clock } = this.options;
     const late = aborted(signal).then(() => {
       throw new AppError('PG_CONNECTION_LOST', 'The health check of the database took too long');
     });
     const slot = await Promise.race([readSlot(control, objects.slot), late]);
     const publications = await Promise.race([readPublications(control, objects.publications), late]);
-    if (slot !== undefined) {
-      metrics.slot(slot.retainedBytes, slot.walStatus);
-      metrics.lagBytes(slot.lagBytes);
-    }
+    const reading = slot === undefined ? undefined : slotReading(slot);
     const { streaming } = this;
-    if (this.state !== 'streaming' || streaming === undefined) return;
+    if (this.state !== 'streaming' || streaming === undefined) return reading;
     try {
       assertObjects(objects, slot, publications);
       if (slot?.activePid !== streaming.session.backendPid) {
@@ -150,6 +146,7 @@ export class ReplicationStream implements ChangeStream, ConnectionEvents {
     }
     // Our walsender holds the slot, so nobody has taken over: while reading is paused there is no other way to know.
     streaming.delivery.heardAtMs = clock.now();
+    return reading;
   }
 
   async stop(deadlineMs: number): Promise<void> {

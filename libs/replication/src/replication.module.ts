@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 
 import { APP_CONFIG, type AppConfig } from '#lib/config';
-import { CLOCK, LOGGER, METRICS, type Clock, type Logger, type Metrics } from '#lib/kernel';
+import { CLOCK, LOGGER, type Clock, type Logger } from '#lib/kernel';
 
 import type { ChangeSource } from './change-source.js';
 import { PgChangeSource } from './pg-change-source.js';
@@ -12,9 +12,9 @@ import { CHANGE_SOURCE } from './tokens.js';
   providers: [
     {
       provide: CHANGE_SOURCE,
-      inject: [APP_CONFIG, CLOCK, LOGGER, METRICS],
-      useFactory: (config: AppConfig, clock: Clock, logger: Logger, metrics: Metrics): ChangeSource =>
-        new PgChangeSource({ config, clock, logger, metrics }),
+      inject: [APP_CONFIG, CLOCK, LOGGER],
+      useFactory: (config: AppConfig, clock: Clock, logger: Logger): ChangeSource =>
+        new PgChangeSource({ config, clock, logger }),
     },
   ],
   exports: [CHANGE_SOURCE],

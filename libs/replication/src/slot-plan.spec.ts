@@ -22,6 +22,7 @@ const SLOT: Slot = {
   confirmedFlushLsn: 0x100n,
   walStatus: 'reserved',
   safeWalBytes: undefined,
+  walLimitBytes: undefined,
   invalidation: undefined,
   isFailover: false,
   retainedBytes: 0,

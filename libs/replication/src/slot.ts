@@ -1,3 +1,4 @@
+import type { SlotReading } from '#lib/kernel';
 import { parseLsn } from '#lib/pgoutput';
 
 import type { ControlConnection } from './control-connection.js';
@@ -16,6 +17,8 @@ export interface Slot {
   readonly walStatus: string;
   /** Bytes that may still be written before the slot is in danger; undefined = no limit or lost. */
   readonly safeWalBytes: number | undefined;
+  /** max_slot_wal_keep_size; undefined = no limit. */
+  readonly walLimitBytes: number | undefined;
   /** Why the slot was invalidated; undefined = it was not. */
   readonly invalidation: string | undefined;
   readonly isFailover: boolean;
@@ -29,7 +32,8 @@ export interface Slot {
 const READ_SLOT = `
 SELECT to_jsonb(s) AS slot,
   coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0)::text AS retained,
-  coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn), 0)::text AS lag
+  coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn), 0)::text AS lag,
+  pg_size_bytes(current_setting('max_slot_wal_keep_size'))::text AS wal_limit
 FROM pg_replication_slots s WHERE s.slot_name = $1::text`;
 
 interface SlotColumns {
@@ -50,6 +54,14 @@ interface SlotColumns {
   readonly failover?: boolean | null;
 }
 
+interface SlotRow extends Record<string, unknown> {
+  readonly slot: SlotColumns;
+  readonly retained: string;
+  readonly lag: string;
+  /** Negative = no limit. */
+  readonly wal_limit: string;
+}
+
 function invalidationOf(slot: SlotColumns): string | undefined {
   if (slot.invalidation_reason) return slot.invalidation_reason;
   if (slot.conflicting === true) return 'conflict with recovery';
@@ -58,10 +70,11 @@ function invalidationOf(slot: SlotColumns): string | undefined {
 
 /** The slot of this name, whatever it is; undefined = none. @throws AppError */
 export async function readSlot(control: ControlConnection, name: string): Promise<Slot | undefined> {
-  const rows = await control.query<{ slot: SlotColumns; retained: string; lag: string }>(READ_SLOT, [name]);
+  const rows = await control.query<SlotRow>(READ_SLOT, [name]);
   const row = rows[0];
   if (row === undefined) return undefined;
   const { slot } = row;
+  const walLimitBytes = Number(row.wal_limit);
   return {
     name: slot.slot_name,
     plugin: slot.plugin ?? undefined,
@@ -73,11 +86,17 @@ export async function readSlot(control: ControlConnection, name: string): Promis
     confirmedFlushLsn: slot.confirmed_flush_lsn === null ? undefined : parseLsn(slot.confirmed_flush_lsn),
     walStatus: slot.wal_status ?? 'lost',
     safeWalBytes: slot.safe_wal_size ?? undefined,
+    walLimitBytes: walLimitBytes < 0 ? undefined : walLimitBytes,
     invalidation: invalidationOf(slot),
     isFailover: slot.failover === true,
     retainedBytes: Number(row.retained),
     lagBytes: Number(row.lag),
   };
+}
+
+/** What probes and metrics tell of a slot. */
+export function slotReading({ walStatus, retainedBytes, lagBytes, walLimitBytes, safeWalBytes }: Slot): SlotReading {
+  return { walStatus, retainedBytes, lagBytes, limitBytes: walLimitBytes, safeBytes: safeWalBytes };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { noMetrics, systemClock, type Clock } from '#lib/kernel';
+import { systemClock, type Clock } from '#lib/kernel';
 import { formatLsn, parseLsn } from '#lib/pgoutput';
 import { PgChangeSource } from '#lib/replication';
 
@@ -148,7 +148,6 @@ describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
       config,
       clock,
       logger: new KeepingLogger(),
-      metrics: noMetrics,
       minWalSenderTimeoutMs: 3000,
     });
     using open = await openStream(source);
@@ -169,9 +168,7 @@ describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
     const other = await newDatabase(server);
     await database.query('CREATE TABLE t (id int PRIMARY KEY)');
     await other.query('CREATE TABLE noise (id int PRIMARY KEY)');
-    const metrics = { ...noMetrics, slot: (retainedBytes: number) => void (retained = retainedBytes) };
-    let retained = Number.NaN;
-    const source = sourceFor(configFor(server, database.name), { metrics });
+    const source = sourceFor(configFor(server, database.name));
     using open = await openStream(source);
     const position = async (): Promise<bigint> => {
       const sql = `SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = 'slot_${database.name}'`;
@@ -181,8 +178,28 @@ describe.each(POSTGRES_VERSIONS)('streaming from PostgreSQL %i', (version) => {
     const [end] = await other.query('SELECT pg_current_wal_lsn()::text AS lsn');
     await waitFor(async () => (await position()) >= parseLsn(String(end?.['lsn'])), { what: 'the slot to follow' });
     expect(open.sink.rows).toEqual([]);
-    await open.stream.checkHealth(AbortSignal.timeout(5000));
-    expect(retained).toBeGreaterThanOrEqual(0);
+    const reading = await open.stream.checkHealth(AbortSignal.timeout(5000));
+    expect(reading).toEqual({
+      walStatus: 'reserved',
+      retainedBytes: expect.any(Number) as unknown,
+      lagBytes: expect.any(Number) as unknown,
+      limitBytes: undefined,
+      safeBytes: undefined,
+    });
+    // The same over a connection of its own, with a limit.
+    await server.query("ALTER SYSTEM SET max_slot_wal_keep_size = '64MB'");
+    await server.query('SELECT pg_reload_conf()');
+    const limited = await waitFor(
+      async () => {
+        const found = await source.readSlot(AbortSignal.timeout(5000));
+        return found?.limitBytes === undefined ? undefined : found;
+      },
+      { what: 'the limit' },
+    );
+    expect(limited).toMatchObject({ walStatus: 'reserved', limitBytes: 64 * 1024 * 1024 });
+    expect(limited.safeBytes).toBeGreaterThan(0);
+    await server.query('ALTER SYSTEM RESET max_slot_wal_keep_size');
+    await server.query('SELECT pg_reload_conf()');
   });
 
   it('keeps names apart that need quoting', async () => {

@@ -98,6 +98,7 @@ const SLOT: Slot = {
   confirmedFlushLsn: 1n,
   walStatus: 'reserved',
   safeWalBytes: 900 * 1024 * 1024,
+  walLimitBytes: undefined,
   invalidation: undefined,
   isFailover: false,
   retainedBytes: 0,

@@ -1,5 +1,5 @@
 import { loadConfig, type AppConfig } from '#lib/config';
-import { noMetrics, systemClock, type AppError, type Logger, type Metrics } from '#lib/kernel';
+import { systemClock, type AppError, type Logger } from '#lib/kernel';
 import { PgChangeSource, type ChangeStream } from '#lib/replication';
 
 import type { PostgresServer } from '../../../support/postgres.js';
@@ -38,17 +38,15 @@ export class KeepingLogger implements Logger {
 
 export interface SourceOptions {
   readonly logger?: Logger;
-  readonly metrics?: Metrics;
   readonly minWalSenderTimeoutMs?: number;
 }
 
 export function sourceFor(config: AppConfig, options: SourceOptions = {}): PgChangeSource {
-  const { logger = new KeepingLogger(), metrics = noMetrics, minWalSenderTimeoutMs } = options;
+  const { logger = new KeepingLogger(), minWalSenderTimeoutMs } = options;
   return new PgChangeSource({
     config,
     clock: systemClock,
     logger,
-    metrics,
     ...(minWalSenderTimeoutMs === undefined ? {} : { minWalSenderTimeoutMs }),
   });
 }
