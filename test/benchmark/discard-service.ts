@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { boundHeap } from '../../apps/wal-listener/src/heap.js';
+import { HeapSnapshots } from '../../apps/wal-listener/src/heap-snapshots.js';
 import { StopSignals } from '../../apps/wal-listener/src/stop-signals.js';
 
 /**
@@ -23,7 +24,7 @@ const replaced = imports.map((imported) => (imported.module === PublishingModule
 if (!replaced.includes(discarding)) throw new Error('the publishing module was not found');
 Reflect.defineMetadata('imports', replaced, PipelineModule);
 
-process.exitCode = await run(undefined, new StopSignals());
+process.exitCode = await run(undefined, new StopSignals(), new HeapSnapshots());
 // As the program does: nothing that is still open may keep the process alive.
 // oxlint-disable-next-line unicorn/no-process-exit -- this is an entry file
 process.exit();

@@ -1,10 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AppConfigModule, type LoadedConfig } from '#lib/config';
+import type { LoadedConfig } from '#lib/config';
 import { HealthModule } from '#lib/health';
 import type { Logger } from '#lib/kernel';
 import { MetricsModule } from '#lib/metrics';
 import { ObservabilityModule } from '#lib/observability';
 import { PipelineModule } from '#lib/pipeline';
+import { AppConfigModule } from './config.module.js';
 
 /** The composition root: the only place that knows every module. */
 @Module({})

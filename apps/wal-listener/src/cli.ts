@@ -4,32 +4,9 @@ import { AppError } from '#lib/kernel';
 /** What the command line asks for. */
 export type Invocation =
   | { readonly command: 'run' | 'check'; readonly configPath: string | undefined; readonly json: boolean }
+  | { readonly command: 'healthcheck'; readonly configPath: string | undefined }
   | { readonly command: 'demo'; readonly once: boolean }
   | { readonly command: 'help' | 'version' };
-
-export const HELP = `wal-listener publishes every change of a PostgreSQL database to NATS JetStream, Apache Kafka, RabbitMQ, Google Pub/Sub
-or standard output.
-
-Usage: wal-listener [command] [options]
-
-Commands:
-  run     stream changes until told to stop (the default)
-  check   look at database, broker and configuration; exit 0 when all is well, 1 when not
-  demo    start a throw-away PostgreSQL, make changes and show the events
-
-Options:
-  -c, --config PATH   YAML configuration file (default: $WAL_CONFIG, else ./config.yml when it exists)
-      --json          check: print the findings as JSON
-      --once          demo: one round, then end
-  -v, --version       print the version
-  -h, --help          print this
-
-Every key can be set by an environment variable: listener.slotName is WAL_LISTENER_SLOT_NAME; a variable ending in
-_FILE names a file with the value. All keys are in docs/configuration.md.
-
-Signals: SIGTERM and SIGINT stop after what is in flight is acknowledged; a second one ends at once.
-Exit codes: 0 stopped on request, 1 fatal error, 2 configuration or usage error.
-`;
 
 /**
  * Reads the command line (without node and script).
@@ -47,6 +24,9 @@ export function parseCommandLine(args: readonly string[]): Invocation {
       if (values.once === true) throw usage('--once belongs to demo');
       if (values.json === true && command !== 'check') throw usage('--json belongs to check');
       return { command, configPath: values.config, json: values.json === true };
+    case 'healthcheck':
+      if (values.once === true || values.json === true) throw usage('healthcheck takes only --config');
+      return { command, configPath: values.config };
     case 'demo':
       if (values.config !== undefined || values.json === true) throw usage('demo takes only --once');
       return { command, once: values.once === true };
@@ -54,7 +34,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
     case 'version':
       return { command };
     default:
-      throw usage(`unknown command ${JSON.stringify(command)}; commands are run, check and demo`);
+      throw usage(`unknown command ${JSON.stringify(command)}; commands are run, check, healthcheck and demo`);
   }
 }
 

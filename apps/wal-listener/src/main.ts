@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { toAppError } from '#lib/kernel';
-import { HELP, parseCommandLine, type Invocation } from './cli.js';
+import { buildInfo, versionText } from './build-info.js';
+import { parseCommandLine, type Invocation } from './cli.js';
 import { boundHeap } from './heap.js';
+import { HeapSnapshots } from './heap-snapshots.js';
+import { HELP } from './help.js';
 import { StopSignals } from './stop-signals.js';
-import { version } from './version.js';
 
 const EXIT_FATAL = 1;
 const EXIT_USAGE = 2;
@@ -16,20 +18,23 @@ async function execute(invocation: Invocation): Promise<number> {
       process.stdout.write(HELP);
       return 0;
     case 'version':
-      process.stdout.write(`wal-listener ${version()}\n`);
+      process.stdout.write(`wal-listener ${versionText(buildInfo())}\n`);
       return 0;
     case 'run': {
       const signals = new StopSignals();
-      return (await import('./commands/run.js')).run(invocation.configPath, signals);
+      const snapshots = new HeapSnapshots();
+      boundHeap();
+      return (await import('./commands/run.js')).run(invocation.configPath, signals, snapshots);
     }
     case 'check':
       return (await import('./commands/check.js')).check(invocation.configPath, invocation.json);
+    case 'healthcheck':
+      return (await import('./commands/healthcheck.js')).healthcheck(invocation.configPath);
     case 'demo':
       return (await import('./commands/demo.js')).runDemo({ once: invocation.once });
   }
 }
 
-boundHeap();
 try {
   process.exitCode = await execute(parseCommandLine(process.argv.slice(2)));
 } catch (thrown) {

@@ -9,6 +9,6 @@ export type {
   TableActions,
 } from './app-config.js';
 export { ConfigError, formatFault, type ConfigFault } from './config-fault.js';
-export { APP_CONFIG, AppConfigModule } from './config.module.js';
+export { APP_CONFIG } from './config.token.js';
 export { loadConfig, type LoadedConfig, type LoadOptions } from './load-config.js';
 export { redactConfig } from './redact-config.js';

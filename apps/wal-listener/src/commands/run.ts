@@ -5,26 +5,32 @@ import { AppError, toAppError, type Logger } from '#lib/kernel';
 import { createLogger, NestLogger } from '#lib/observability';
 import { PipelineHost } from '#lib/pipeline';
 import { AppModule } from '../app.module.js';
+import { buildInfo } from '../build-info.js';
+import type { HeapSnapshots } from '../heap-snapshots.js';
 import { closeAll, listenOn, type ListenAddress } from '../http-ports.js';
 import type { StopSignals } from '../stop-signals.js';
-import { version } from '../version.js';
 
 /**
  * Runs the service until a signal stops it (0) or something fatal happens (1).
  * @throws AppError CONFIG_INVALID
  */
-export async function run(configPath: string | undefined, signals: StopSignals): Promise<number> {
+export async function run(
+  configPath: string | undefined,
+  signals: StopSignals,
+  snapshots: HeapSnapshots,
+): Promise<number> {
   const loaded = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
   const { config, file } = loaded;
   const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
   for (const line of loaded.ignored) logger.debug(line);
   for (const line of loaded.warnings) logger.warn(line);
   logger.info('starting', {
-    version: version(),
+    ...buildInfo(),
     slot: config.listener.slotName,
     publisher: config.publisher.type,
     file,
   });
+  snapshots.configure(config.heapSnapshotDir, logger);
   if (signals.received !== undefined) return 0;
   const error = await serve(loaded, logger, signals);
   if (error === undefined) return 0;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DemoEvent, formatEvent, parseEvent, plain, transactionOf } from './event-format.js';
+import { plain } from '../paint.js';
+import { type DemoEvent, formatEvent, parseEvent, transactionOf } from './event-format.js';
 
 const event = (part: Partial<DemoEvent>): DemoEvent => ({
   id: '00000000-0198-8a3c-8100-000000000000',

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import type { Paint } from '../paint.js';
 
 /** An event as a consumer of standard output reads it. */
 export interface DemoEvent {
@@ -11,14 +11,6 @@ export interface DemoEvent {
   readonly commitTime: string;
   readonly unchangedToastedValues: readonly string[];
 }
-
-export type Style = 'green' | 'yellow' | 'red' | 'magenta' | 'dim' | 'bold';
-
-/** Colours a text, or leaves it alone. */
-export type Paint = (style: Style, text: string) => string;
-
-export const plain: Paint = (_style, text) => text;
-export const coloured: Paint = (style, text) => styleText(style, text);
 
 const ACTION_STYLES = { INSERT: 'green', UPDATE: 'yellow', DELETE: 'red', TRUNCATE: 'magenta' } as const;
 const MAX_VALUE_LENGTH = 32;

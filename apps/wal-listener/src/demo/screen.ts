@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { coloured, type Paint, plain } from './event-format.js';
+import { type Paint, paintFor } from '../paint.js';
 
 /** Where the demonstration writes: a terminal, or anything else. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -12,7 +12,7 @@ export class Screen {
   private status = '';
 
   constructor(private readonly output: Output) {
-    this.paint = output.isTTY === true ? coloured : plain;
+    this.paint = paintFor(output);
   }
 
   get live(): boolean {

@@ -1,10 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule, registerAs } from '@nestjs/config';
-import type { AppConfig } from './app-config.js';
-import type { LoadedConfig } from './load-config.js';
-
-/** Injects the frozen AppConfig. */
-export const APP_CONFIG = Symbol('APP_CONFIG');
+import { APP_CONFIG, type AppConfig, type LoadedConfig } from '#lib/config';
 
 /** Hands the configuration, loaded once before the application is created, to every module. */
 @Module({})

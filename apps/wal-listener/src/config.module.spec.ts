@@ -1,9 +1,9 @@
 import { Inject, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
-import type { AppConfig } from './app-config.js';
-import { APP_CONFIG, AppConfigModule } from './config.module.js';
-import { loadEnv } from './testing/load.js';
+import { APP_CONFIG, type AppConfig } from '#lib/config';
+import { loadEnv } from '../../../libs/config/src/testing/load.js';
+import { AppConfigModule } from './config.module.js';
 
 @Module({})
 class FeatureModule {
