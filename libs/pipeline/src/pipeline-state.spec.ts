@@ -60,4 +60,47 @@ describe('PipelineState', () => {
     expect(state.live().ok).toBe(false);
     expect(state.ready()).toEqual({ ok: false, detail: 'failed: SLOT_LOST' });
   });
+
+  it('names the part that keeps it from being ready, and no other', () => {
+    const { state } = stateAt();
+    const down = () =>
+      Object.entries(state.parts())
+        .filter(([, { ok }]) => !ok)
+        .map(([part, { detail }]): readonly [string, string] => [part, String(detail)]);
+    expect(down().map(([part]) => part)).toEqual(['stream', 'database', 'broker']);
+    state.enter('connecting');
+    state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
+    expect(down()).toContainEqual(['broker', 'broker: BROKER_UNREACHABLE']);
+    state.enter('connecting');
+    state.reached('broker');
+    state.enter('waiting', new AppError('PG_CONNECTION_LOST', 'down'));
+    expect(down()).toEqual([
+      ['stream', 'waiting: PG_CONNECTION_LOST'],
+      ['database', 'database: PG_CONNECTION_LOST'],
+    ]);
+    state.enter('streaming');
+    expect(down()).toEqual([]);
+    expect(state.checked('database', new AppError('PG_CONNECTION_LOST', 'silent'))).toBe(true);
+    expect(state.checked('database', new AppError('PG_CONNECTION_LOST', 'silent'))).toBe(false);
+    expect(down()).toEqual([['database', 'database: PG_CONNECTION_LOST']]);
+    expect(state.ready()).toEqual({ ok: false, detail: 'database: PG_CONNECTION_LOST' });
+    expect(state.checked('database', undefined)).toBe(true);
+    state.slot({ walStatus: 'lost', retainedBytes: 0, lagBytes: 9, limitBytes: 5, safeBytes: undefined });
+    expect(down()).toEqual([['slot', 'lost']]);
+    expect(state.ready().ok).toBe(false);
+  });
+
+  it('tells since when events cannot flow', () => {
+    const { state, time } = stateAt();
+    time.nowMs = 5_000;
+    expect(state.notStreamingForMs).toBe(5_000);
+    state.enter('streaming');
+    time.nowMs = 60_000;
+    expect(state.notStreamingForMs).toBe(0);
+    state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
+    time.nowMs = 61_000;
+    state.enter('connecting');
+    time.nowMs = 62_000;
+    expect(state.notStreamingForMs).toBe(2_000);
+  });
 });
