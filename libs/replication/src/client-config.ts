@@ -31,9 +31,9 @@ export async function tlsOptions(database: DatabaseConfig): Promise<false | Conn
   const { mode, caCert, clientCert, clientKey, serverName } = database.ssl;
   if (mode === 'disable') return false;
   const [ca, cert, key] = await Promise.all([
-    pem(caCert, 'ssl.caCert'),
-    pem(clientCert, 'ssl.clientCert'),
-    pem(clientKey, 'ssl.clientKey'),
+    pem(caCert, 'caCert'),
+    pem(clientCert, 'clientCert'),
+    pem(clientKey, 'clientKey'),
   ]);
   // highWaterMark is missing in the typings: a paused TLS socket goes on reading until this many bytes wait, one record
   // here, so that pause() means pause.

@@ -29,9 +29,9 @@ export function assertObjects(
       cause,
       facts,
       remedy:
-        'Changes from the drop on cannot be decoded. Recover them by other means, then drop the slot ' +
-        `(SELECT pg_drop_replication_slot('${objects.slot}');) and start anew, or make it first: ` +
-        missing.map((name) => `${createPublicationSql(name)};`).join(' '),
+        'Changes from the drop on cannot be decoded. Recover them by other means, then drop the slot and start anew:\n' +
+        `SELECT pg_drop_replication_slot('${objects.slot}');\nTo choose what is published, before that start:\n` +
+        missing.map((name) => `${createPublicationSql(name)};`).join('\n'),
     });
   }
 }

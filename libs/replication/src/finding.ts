@@ -22,6 +22,8 @@ export function assertNoErrors(findings: readonly Finding[], slot: string): void
   if (first === undefined) return;
   const options = { facts: { slot }, remedy: errors.map(({ remedy }) => remedy).join('\n') };
   if (errors.length === 1) throw new AppError(first.code, first.message, options);
-  const list = errors.map(({ code, message, remedy }) => `- ${code}: ${message}\n  ${remedy}`).join('\n');
+  const list = errors
+    .map(({ code, message, remedy }) => `- ${code}: ${message}\n  ${remedy.replaceAll('\n', '\n  ')}`)
+    .join('\n');
   throw new AppError('PREFLIGHT', `The database is not ready for replication:\n${list}`, options);
 }

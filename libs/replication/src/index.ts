@@ -9,6 +9,6 @@ export type {
 export type { Finding } from './finding.js';
 export { PgChangeSource, type PgChangeSourceParts } from './pg-change-source.js';
 export { ReplicationModule } from './replication.module.js';
-export { runPreflight } from './run-preflight.js';
+export { runPreflight, type PreflightReport } from './run-preflight.js';
 export { walSenderTimeoutMs } from './session-settings.js';
 export { CHANGE_SOURCE } from './tokens.js';

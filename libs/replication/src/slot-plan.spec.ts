@@ -95,7 +95,7 @@ describe('planSlot', () => {
 
   it('makes nothing when told never to', () => {
     expect(plan({ createSlot: 'never' })).toMatchObject({ createPublication: undefined, createSlot: false });
-    expect(codes({ createSlot: 'never' })).toEqual(['SLOT_MISSING', 'PUBLICATION_MISSING']);
+    expect(codes({ createSlot: 'never' })).toEqual(['PUBLICATION_MISSING', 'SLOT_MISSING']);
   });
 
   it.each([

@@ -39,7 +39,7 @@ const error = (code: Finding['code'], message: string, remedy: string): Finding 
 
 /** A slot of this name that is not ours to use. */
 function mismatch(slot: Slot, database: string): Finding | undefined {
-  const remedy = `Use another listener.slotName, or drop it: SELECT pg_drop_replication_slot('${slot.name}');`;
+  const remedy = `Use another listener.slotName, or drop the slot when nobody needs it:\nSELECT pg_drop_replication_slot('${slot.name}');`;
   const fault = (text: string) => error('SLOT_MISMATCH', `Slot ${slot.name} ${text}`, remedy);
   if (!slot.isLogical) return fault('is a physical slot');
   if (slot.plugin !== 'pgoutput') return fault(`uses plugin ${slot.plugin ?? 'unknown'} instead of pgoutput`);
@@ -62,7 +62,7 @@ function missingPublications(situation: SlotSituation): readonly Finding[] {
         situation.slot === undefined
           ? `${createPublicationSql(name)};`
           : `Recover the changes since ${formatLsn(situation.slot.confirmedFlushLsn ?? 0n)} by other means, then drop ` +
-            `the slot (SELECT pg_drop_replication_slot('${situation.slotName}');) and start anew.`;
+            `the slot and start anew:\nSELECT pg_drop_replication_slot('${situation.slotName}');`;
       return error('PUBLICATION_MISSING', message, remedy);
     });
 }
@@ -93,7 +93,7 @@ function planForLostSlot(situation: SlotSituation, reason: string): SlotPlan {
       error(
         'SLOT_LOST',
         `Slot ${slotName} ${reason}: changes${since} that were not yet published cannot be read any more`,
-        `Re-synchronise the consumers, then start with listener.onSlotLost: recreate, or as if for the first time: ${sql.join(' ')}`,
+        `Re-synchronise the consumers, then start with listener.onSlotLost: recreate, or as if for the first time after:\n${sql.join('\n')}`,
       ),
     ],
   };
@@ -104,7 +104,8 @@ function planForNewSlot(situation: SlotSituation): SlotPlan {
   if (situation.createSlot === 'never') {
     const sql = `SELECT pg_create_logical_replication_slot('${slotName}', 'pgoutput');`;
     const missing = error('SLOT_MISSING', `Slot ${slotName} does not exist and listener.createSlot is never`, sql);
-    return { ...NOTHING_TO_DO, findings: [missing, ...missingPublications(situation)] };
+    // In the order in which they are to be made: a slot that is older than the publication cannot be decoded with it.
+    return { ...NOTHING_TO_DO, findings: [...missingPublications(situation), missing] };
   }
   const [name, ...others] = publicationNames;
   // Of a list only the user knows which publication should hold what.

@@ -13,8 +13,12 @@ import { startPostgres, type PostgresServer } from '../../support/postgres.js';
 import { configFor, newDatabase, openStream, rejection, sourceFor, type Variables } from './support/source.js';
 
 const soon = (): AbortSignal => AbortSignal.timeout(15_000);
-const preflight = (server: PostgresServer, database: string, variables: Variables = {}): Promise<readonly Finding[]> =>
-  runPreflight(configFor(server, database, variables), silentLogger, soon());
+const preflight = async (
+  server: PostgresServer,
+  database: string,
+  variables: Variables = {},
+): Promise<readonly Finding[]> =>
+  (await runPreflight(configFor(server, database, variables), silentLogger, soon())).findings;
 const codes = (findings: readonly Finding[]): string[] => findings.map(({ severity, code }) => `${severity} ${code}`);
 
 describe('preflight', () => {

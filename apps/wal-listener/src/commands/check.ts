@@ -1,19 +1,16 @@
-import { loadConfig, type AppConfig } from '#lib/config';
-import { noMetrics, silentLogger, toAppError, type ErrorCode } from '#lib/kernel';
-import { createPublisherDriver } from '#lib/publishing';
-import { runPreflight } from '#lib/replication';
-
-/** One thing that was found, wherever. */
-interface CheckFinding {
-  readonly part: 'configuration' | 'database' | 'broker';
-  readonly severity: 'error' | 'warning';
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly remedy: string;
-}
+import { loadConfig, maskUserInfo, type AppConfig, type LoadedConfig } from '#lib/config';
+import { noMetrics, silentLogger, toAppError } from '#lib/kernel';
+import { formatLsn } from '#lib/pgoutput';
+import { createPublisherDriver, type BrokerFinding } from '#lib/publishing';
+import { runPreflight, type PreflightReport } from '#lib/replication';
+import { renderReport, reportWidth, type CheckFinding, type CheckReport } from '../check-report.js';
+import { paintFor } from '../paint.js';
 
 /** A side that does not answer in this time counts as unreachable. */
 const TIMEOUT_MS = 15_000;
+
+/** What was seen of one side, as name and text, and what is wrong with it. */
+type PartReport = Pick<CheckReport, 'seen' | 'findings'>;
 
 /**
  * Looks at configuration, database and broker without changing anything and prints what it finds.
@@ -21,42 +18,110 @@ const TIMEOUT_MS = 15_000;
  * @throws AppError CONFIG_INVALID
  */
 export async function check(configPath: string | undefined, json: boolean): Promise<number> {
-  const { config, warnings } = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
-  const findings: CheckFinding[] = warnings.map((message) => ({
-    part: 'configuration',
-    severity: 'warning',
-    code: 'CONFIG_INVALID',
-    message,
-    remedy: 'Change the key if that is not what you want.',
-  }));
-  const [database, broker] = await Promise.all([checkDatabase(config), checkBroker(config)]);
-  findings.push(...database, ...broker);
+  const loaded = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
+  const parts = [
+    checkConfiguration(loaded),
+    ...(await Promise.all([checkDatabase(loaded.config), checkBroker(loaded.config)])),
+  ];
+  const findings = parts.flatMap((part) => part.findings);
+  const seen = parts.flatMap((part) => part.seen);
   const ok = findings.every(({ severity }) => severity !== 'error');
-  process.stdout.write(json ? `${JSON.stringify({ ok, findings }, undefined, 2)}\n` : describe(findings, ok));
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ ok, findings, seen: Object.fromEntries(seen) }, undefined, 2)}\n`
+      : renderReport({ ok, seen, findings }, reportWidth(process.stdout), paintFor(process.stdout)),
+  );
   return ok ? 0 : 1;
 }
 
-async function checkDatabase(config: AppConfig): Promise<CheckFinding[]> {
-  const findings = await runPreflight(config, silentLogger, AbortSignal.timeout(TIMEOUT_MS));
-  return findings.map((finding) => ({ part: 'database', ...finding }));
+function checkConfiguration({ file, warnings }: LoadedConfig): PartReport {
+  return {
+    seen: [['configuration', file === undefined ? 'environment only' : `${file} and environment`]],
+    findings: warnings.map((message) => ({
+      part: 'configuration',
+      severity: 'warning',
+      code: 'CONFIG_INVALID',
+      message,
+      remedy: 'Change the key if that is not what you want.',
+    })),
+  };
 }
 
-async function checkBroker(config: AppConfig): Promise<CheckFinding[]> {
+async function checkDatabase(config: AppConfig): Promise<PartReport> {
+  const { findings, examined } = await runPreflight(config, silentLogger, AbortSignal.timeout(TIMEOUT_MS));
+  return {
+    seen: describeDatabase(config, examined),
+    findings: findings.map((finding) => ({ part: 'database', ...finding })),
+  };
+}
+
+async function checkBroker(config: AppConfig): Promise<PartReport> {
+  const findings = await askBroker(config);
+  const answered = findings.every(({ severity }) => severity !== 'error');
+  return {
+    seen: [['broker', describeBroker(config, answered)]],
+    findings: findings.map(({ severity, code, message, remedy }) => ({
+      part: 'broker',
+      severity,
+      code,
+      message,
+      remedy,
+    })),
+  };
+}
+
+/** A broker that cannot be asked is a finding too. */
+async function askBroker(config: AppConfig): Promise<readonly BrokerFinding[]> {
   try {
     const driver = await createPublisherDriver(config, { logger: silentLogger, metrics: noMetrics });
-    const findings = await driver.check(AbortSignal.timeout(TIMEOUT_MS));
-    return findings.map((finding) => ({ part: 'broker', ...finding }));
+    return await driver.check(AbortSignal.timeout(TIMEOUT_MS));
   } catch (thrown) {
     const { code, message, remedy } = toAppError(thrown);
-    return [{ part: 'broker', severity: 'error', code, message, remedy }];
+    return [{ severity: 'error', code, message, remedy }];
   }
 }
 
-function describe(findings: readonly CheckFinding[], ok: boolean): string {
-  const lines = findings.map(({ part, severity, code, message, remedy }) => {
-    const indented = remedy.split('\n').join('\n           ');
-    return `${severity.toUpperCase().padEnd(7)}  ${part}: ${code}: ${message}\n  remedy:  ${indented}\n`;
-  });
-  lines.push(ok ? 'Ready to stream.\n' : 'Not ready to stream.\n');
-  return lines.join('\n');
+function describeDatabase(config: AppConfig, examined: PreflightReport['examined']): CheckReport['seen'] {
+  const { hosts, port, name, user } = config.database;
+  const where = (host: string) => `${host}:${String(port)}, database ${name}, user ${user}`;
+  if (examined === undefined) return [['database', `PostgreSQL at ${where(hosts.join(','))}: see below`]];
+  const { facts, host, tables } = examined;
+  return [
+    ['database', `PostgreSQL ${versionText(facts.version)} at ${where(host)}`],
+    ['slot', describeSlot(config.listener.slotName, examined)],
+    ['publication', config.listener.publication.map((each) => describePublication(each, examined)).join('; ')],
+    ['tables', `${String(tables.length)} in the publication, before filters`],
+  ];
+}
+
+/** 180004 is 18.4. */
+function versionText(version: number): string {
+  return `${String(Math.trunc(version / 10_000))}.${String(version % 10_000)}`;
+}
+
+type Examined = NonNullable<PreflightReport['examined']>;
+
+function describeSlot(name: string, { slot, plan }: Examined): string {
+  if (slot === undefined)
+    return `${name}: does not exist${plan.createSlot ? '; the start of the service makes it' : ''}`;
+  const { isActive, activePid, confirmedFlushLsn, walStatus, retainedBytes } = slot;
+  const use = isActive ? `in use by process ${String(activePid)}` : 'not in use';
+  const confirmed = confirmedFlushLsn === undefined ? '' : `, confirmed ${formatLsn(confirmedFlushLsn)}`;
+  const retained = Math.ceil(retainedBytes / 1024 / 1024);
+  return `${name}: ${use}${confirmed}, keeps ${String(retained)} MB of WAL (${walStatus})`;
+}
+
+function describePublication(name: string, { publications, plan }: Examined): string {
+  if (publications.some((publication) => publication.name === name)) return `${name}: exists`;
+  const made = plan.createPublication === name ? '; the start of the service makes it, for all tables' : '';
+  return `${name}: does not exist${made}`;
+}
+
+function describeBroker({ publisher }: AppConfig, answered: boolean): string {
+  const { type, addresses, topic, pubSubProjectID } = publisher;
+  if (type === 'stdout') return 'standard output';
+  const project = pubSubProjectID === undefined ? '' : `, project ${pubSubProjectID}`;
+  const name = topic === '' ? '' : `, topic ${topic}`;
+  const at = addresses.length === 0 ? '' : ` at ${addresses.map(maskUserInfo).join(', ')}`;
+  return `${type}${at}${project}${name}: ${answered ? 'answered' : 'see below'}`;
 }

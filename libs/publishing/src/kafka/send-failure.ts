@@ -98,8 +98,8 @@ function otherWriter(what: string, errorCode: number, topic: string): AppError {
   });
 }
 
-/** The ACL that lets a user write to the topic, as a sentence. */
+/** The ACL that lets a user write to the topic. */
 function aclRemedy(topic: string): string {
   const command = `kafka-acls.sh --add --allow-principal User:… --operation Write --operation Describe --topic '${topic}'`;
-  return `Grant the user Write and Describe on the topic: ${command}`;
+  return `Grant the user Write and Describe on the topic:\n${command}`;
 }

@@ -81,8 +81,11 @@ function authRemedy(refusal: Refusal, party: Party): string {
     : vhostRemedy(party);
 }
 
-function vhostRemedy({ vhost }: Party): string {
-  return `Check the vhost at the end of publisher.address; rabbitmqctl add_vhost ${vhost}, set_permissions -p ${vhost} …`;
+function vhostRemedy(party: Party): string {
+  return (
+    'Check the vhost at the end of publisher.address. Where it is missing, or the user has no permissions there:\n' +
+    `rabbitmqctl add_vhost ${party.vhost}\n${permissionCommand(party)}`
+  );
 }
 
 /** Also a broker that is shutting down, or whose vhost is down or full, answers so: it is retried. */
@@ -143,12 +146,16 @@ export function mapChannelError(error: unknown, what: string, party: Party): App
   }
 }
 
-function permissionRemedy({ vhost, user }: Party): string {
-  const name = /^"(.*)"$/.exec(user)?.[1] ?? 'USER';
+function permissionRemedy(party: Party): string {
   return (
     'The user needs configure on the fence queue (wal-listener.*) and, with declareExchange, on the exchange, and write ' +
-    `on the exchange: rabbitmqctl set_permissions -p ${vhost} ${name} "^(wal-listener\\..*|EXCHANGE)$" "^EXCHANGE$" "".`
+    `on the exchange:\n${permissionCommand(party)}`
   );
+}
+
+function permissionCommand({ vhost, user }: Party): string {
+  const name = /^"(.*)"$/.exec(user)?.[1] ?? 'USER';
+  return `rabbitmqctl set_permissions -p ${vhost} ${name} "^(wal-listener\\..*|EXCHANGE)$" "^EXCHANGE$" ""`;
 }
 
 /** The limit that a message exceeded, from the broker's reason for closing the channel; undefined when it was another. */

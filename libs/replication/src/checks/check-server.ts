@@ -7,6 +7,7 @@ import { awaitsApplication } from './synchronous-standby-names.js';
 /** First minor version per major without the defect of 2025 in the invalidation of logical slots' catalog caches. */
 const FIXED_MINOR: Readonly<Record<number, number>> = { 14: 18, 15: 13, 16: 9, 17: 5 };
 const FIRST_VERSION = 140000;
+const RESTART = 'Then restart PostgreSQL.';
 
 function checkVersion({ version }: ServerFacts): readonly Finding[] {
   const major = Math.trunc(version / 10000);
@@ -34,7 +35,7 @@ function checkCapacity(facts: ServerFacts, plan: SlotPlan): readonly Finding[] {
       severity: 'error',
       code: 'SLOTS_EXHAUSTED',
       message: `All ${facts.maxSlots} replication slots are in use`,
-      remedy: `ALTER SYSTEM SET max_replication_slots = ${facts.maxSlots + 5}; then restart PostgreSQL.`,
+      remedy: `Drop a slot that nobody needs any more, or:\nALTER SYSTEM SET max_replication_slots = ${facts.maxSlots + 5};\n${RESTART}`,
     });
   }
   if (facts.usedSenders >= facts.maxSenders) {
@@ -43,7 +44,7 @@ function checkCapacity(facts: ServerFacts, plan: SlotPlan): readonly Finding[] {
       severity: facts.maxSenders === 0 ? 'error' : 'warning',
       code: 'SLOTS_EXHAUSTED',
       message: `All ${facts.maxSenders} WAL senders are in use`,
-      remedy: `ALTER SYSTEM SET max_wal_senders = ${facts.maxSenders + 5}; then restart PostgreSQL.`,
+      remedy: `ALTER SYSTEM SET max_wal_senders = ${facts.maxSenders + 5};\n${RESTART}`,
     });
   }
   return findings;
@@ -66,7 +67,7 @@ function checkPrivileges(facts: ServerFacts, plan: SlotPlan): readonly Finding[]
       severity: 'error',
       code: 'PG_PRIVILEGE',
       message: `Publication ${plan.createPublication} does not exist and only a superuser can create one FOR ALL TABLES`,
-      remedy: `As a superuser: CREATE PUBLICATION ${publication} FOR ALL TABLES;`,
+      remedy: `As a superuser:\nCREATE PUBLICATION ${publication} FOR ALL TABLES;`,
     });
   }
   return findings;
@@ -79,7 +80,7 @@ function checkSettings(facts: ServerFacts, applicationName: string): readonly Fi
       severity: 'error',
       code: 'WAL_LEVEL',
       message: `wal_level is ${facts.walLevel} instead of logical`,
-      remedy: "ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
+      remedy: `ALTER SYSTEM SET wal_level = 'logical';\n${RESTART}`,
     });
   }
   if (facts.encoding === 'SQL_ASCII') {
@@ -87,7 +88,7 @@ function checkSettings(facts: ServerFacts, applicationName: string): readonly Fi
       severity: 'error',
       code: 'PREFLIGHT',
       message: `Database ${facts.database} has encoding SQL_ASCII: the server cannot turn its text into UTF-8`,
-      remedy: `Dump it and restore it into: CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8';`,
+      remedy: `Dump it and restore it into a database made with:\nCREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8';`,
     });
   }
   if (awaitsApplication(facts.synchronousStandbyNames, applicationName)) {
@@ -96,7 +97,7 @@ function checkSettings(facts: ServerFacts, applicationName: string): readonly Fi
       code: 'PREFLIGHT',
       message: `synchronous_standby_names = '${facts.synchronousStandbyNames}' matches this client (${applicationName}): commits may wait until the broker acknowledged them`,
       remedy:
-        'ALTER SYSTEM SET synchronous_standby_names to the names of the physical standbys only; then pg_reload_conf().',
+        "With the names of the physical standbys only:\nALTER SYSTEM SET synchronous_standby_names = '…';\nSELECT pg_reload_conf();",
     });
   }
   return findings;

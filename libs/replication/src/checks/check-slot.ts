@@ -17,7 +17,7 @@ function checkRetention(facts: ServerFacts, slot: Slot | undefined): readonly Fi
       severity: 'warning',
       code: 'SLOT_LOST',
       message: `Slot ${slot.name} (wal_status ${slot.walStatus}) is lost after ${Math.max(0, slot.safeWalBytes)} more bytes of WAL`,
-      remedy: `ALTER SYSTEM SET max_slot_wal_keep_size = '${facts.maxSlotWalKeepMb * 4}MB'; SELECT pg_reload_conf();`,
+      remedy: `ALTER SYSTEM SET max_slot_wal_keep_size = '${facts.maxSlotWalKeepMb * 4}MB';\nSELECT pg_reload_conf();`,
     },
   ];
 }
@@ -39,7 +39,7 @@ function checkFailover(facts: ServerFacts, slot: Slot | undefined): readonly Fin
     findings.push(
       warning(
         `Slot ${slot.name} is not synchronised to standbys`,
-        `While it is idle, on a replication connection: ${sql}`,
+        `While it is idle, on a replication connection:\n${sql}`,
       ),
     );
   }
@@ -47,7 +47,7 @@ function checkFailover(facts: ServerFacts, slot: Slot | undefined): readonly Fin
     findings.push(
       warning(
         'synchronized_standby_slots is empty: changes may be published that a promoted standby does not have',
-        'ALTER SYSTEM SET synchronized_standby_slots to the physical slots of the standbys; SELECT pg_reload_conf();',
+        "With the physical slots of the standbys:\nALTER SYSTEM SET synchronized_standby_slots = '…';\nSELECT pg_reload_conf();",
       ),
     );
   }

@@ -25,8 +25,8 @@ export function checkIdentityBeforeCreation(
   const alter = names.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`);
   const fit = tables.filter((table) => !lacksIdentity(table)).map(({ schema, table }) => quoteTable(schema, table));
   const only = `CREATE PUBLICATION ${quoteIdentifier(publication)} FOR TABLE ${fit.join(', ')};`;
-  const either = `Give them one (a primary key, or): ${alter.join(' ')}`;
-  const remedy = fit.length === 0 ? either : `${either} Or publish the other tables only: ${only}`;
+  const either = ['Give them a primary key, or:', ...alter].join('\n');
+  const remedy = fit.length === 0 ? either : `${either}\nOr publish the other tables only:\n${only}`;
   return [{ severity: isAllowed ? 'warning' : 'error', code: 'REPLICA_IDENTITY', message, remedy }];
 }
 
@@ -39,7 +39,7 @@ export function checkIdentityOfPublished(tables: readonly CatalogTable[]): reado
       severity: 'warning',
       code: 'REPLICA_IDENTITY',
       message: `PostgreSQL refuses UPDATE and DELETE on published tables without replica identity: ${lacking.join(', ')}`,
-      remedy: lacking.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`).join(' '),
+      remedy: lacking.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`).join('\n'),
     },
   ];
 }
@@ -86,7 +86,7 @@ export function checkMessageKey(
     }
     if (unsent.length > 0) {
       const message = `publisher.messageKeyFrom names ${unsent.join(', ')}, which the replica identity of ${name} does not hold`;
-      const remedy = `ALTER TABLE ${name} REPLICA IDENTITY FULL; (or USING INDEX with a unique index over these columns)`;
+      const remedy = `ALTER TABLE ${name} REPLICA IDENTITY FULL;\nOr REPLICA IDENTITY USING INDEX, with a unique index that has these columns.`;
       findings.push({ severity, code: 'MESSAGE_KEY', message, remedy });
     }
     return findings;
