@@ -5,6 +5,7 @@ import type { Logger } from '#lib/kernel';
 import { MetricsModule } from '#lib/metrics';
 import { ObservabilityModule } from '#lib/observability';
 import { PipelineModule } from '#lib/pipeline';
+import { buildInfo } from './build-info.js';
 import { AppConfigModule } from './config.module.js';
 
 /** The composition root: the only place that knows every module. */
@@ -16,7 +17,7 @@ export class AppModule {
       imports: [
         AppConfigModule.forRoot(loaded),
         ObservabilityModule.register(logger),
-        MetricsModule.register(loaded.config),
+        MetricsModule.register(loaded.config, buildInfo()),
         PipelineModule,
         HealthModule,
       ],

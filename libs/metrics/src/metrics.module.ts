@@ -3,13 +3,14 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { register } from 'prom-client';
 import type { AppConfig } from '#lib/config';
 import { METRICS, noMetrics } from '#lib/kernel';
-import { PrometheusMetrics } from './prometheus-metrics.js';
+import { type BuildLabels, PrometheusMetrics } from './prometheus-metrics.js';
 
 /** Provides the metrics port: Prometheus with `/metrics` when monitoring.promAddr is set, else nothing is kept. */
 @Module({})
 export class MetricsModule {
-  static register(config: AppConfig): DynamicModule {
-    const { promAddr, maxLabelValues } = config.monitoring;
+  /** @param build what `wal_listener_build_info` says of the program */
+  static register(config: AppConfig, build: BuildLabels): DynamicModule {
+    const { promAddr, maxLabelValues: maxTables } = config.monitoring;
     const on = promAddr !== undefined;
     return {
       module: MetricsModule,
@@ -18,7 +19,7 @@ export class MetricsModule {
       providers: [
         {
           provide: METRICS,
-          useFactory: () => (on ? new PrometheusMetrics(register, maxLabelValues) : noMetrics),
+          useFactory: () => (on ? new PrometheusMetrics(register, { maxTables, build }) : noMetrics),
         },
       ],
       exports: [METRICS],

@@ -80,10 +80,10 @@ describe('AckTracker', () => {
           } else if (action.kind === 'boundary') {
             lsn += 8n;
             if (model.inTransaction) {
-              tracker.commit(lsn, 0);
+              tracker.commit(lsn);
               model.commit(lsn);
             } else {
-              tracker.begin();
+              tracker.begin(0);
               model.inTransaction = true;
             }
           } else {
@@ -111,10 +111,10 @@ describe('AckTracker', () => {
 
   it('does not confirm a commit whose last event is not durable', () => {
     const tracker = new AckTracker();
-    tracker.begin();
+    tracker.begin(0);
     tracker.event(1);
     tracker.event(1);
-    tracker.commit(50n, 0);
+    tracker.commit(50n);
     tracker.settled(2, 2);
     expect(tracker.confirmable).toBeUndefined();
     tracker.settled(1, 1);
@@ -123,10 +123,10 @@ describe('AckTracker', () => {
 
   it('ignores a keepalive inside a transaction', () => {
     const tracker = new AckTracker();
-    tracker.begin();
+    tracker.begin(0);
     tracker.keepalive(90n);
     expect(tracker.confirmable).toBeUndefined();
-    tracker.commit(91n, 0);
+    tracker.commit(91n);
     expect(tracker.confirmable).toBe(91n);
   });
 
@@ -138,7 +138,7 @@ describe('AckTracker', () => {
 
   it('refuses acknowledgements that cannot be', () => {
     const tracker = new AckTracker();
-    tracker.begin();
+    tracker.begin(0);
     tracker.event(1);
     tracker.event(1);
     expect(() => tracker.settled(1, 3)).toThrow(RangeError);
@@ -150,13 +150,29 @@ describe('AckTracker', () => {
 
   it('keeps one mark for any number of empty transactions and keepalives', () => {
     const tracker = new AckTracker();
-    tracker.begin();
+    tracker.begin(0);
     tracker.event(1);
-    tracker.commit(10n, 5);
+    tracker.commit(10n);
     for (let lsn = 11n; lsn < 5000n; lsn++) tracker.keepalive(lsn);
     expect((tracker as unknown as { marks: unknown[] }).marks).toHaveLength(1);
     expect(tracker.confirmable).toBeUndefined();
     tracker.settled(1, 1);
     expect(tracker.confirmable).toBe(4999n);
+  });
+
+  it('knows the age of what is not durable, also of a transaction that is only half read', () => {
+    const tracker = new AckTracker();
+    tracker.begin(5);
+    tracker.event(1);
+    expect(tracker.oldestPendingCommitMs).toBe(5);
+    tracker.commit(10n);
+    tracker.begin(7);
+    tracker.event(1);
+    expect(tracker.oldestPendingCommitMs).toBe(5);
+    tracker.settled(1, 1);
+    expect(tracker.oldestPendingCommitMs).toBe(7);
+    tracker.settled(2, 2);
+    tracker.commit(20n);
+    expect(tracker.oldestPendingCommitMs).toBeUndefined();
   });
 });

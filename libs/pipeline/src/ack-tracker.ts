@@ -30,7 +30,8 @@ export class AckTracker {
   private bytes = 0;
   private readonly marks: Mark[] = [];
   private firstMark = 0;
-  private inTransaction = false;
+  /** Commit time of the transaction that is being read. */
+  private openCommitMs: number | undefined;
   private confirmableLsn: bigint | undefined;
 
   /** Events read and not yet in the durable prefix. */
@@ -55,7 +56,7 @@ export class AckTracker {
 
   /** Whether everything read so far is durable and no transaction is open. */
   get isIdle(): boolean {
-    return !this.inTransaction && this.base === this.next;
+    return this.openCommitMs === undefined && this.base === this.next;
   }
 
   /** The highest LSN that may be confirmed; undefined before the first. Never goes back. */
@@ -63,19 +64,23 @@ export class AckTracker {
     return this.confirmableLsn;
   }
 
-  /** Commit time (ms since 1970) of the oldest transaction that is not durable yet; undefined when there is none. */
+  /**
+   * Commit time (ms since 1970) of the oldest transaction that is not durable yet, be it only half read; undefined when
+   * there is none.
+   */
   get oldestPendingCommitMs(): number | undefined {
-    return this.firstMark < this.marks.length ? this.marks[this.firstMark].commitTimeMs : undefined;
+    return this.firstMark < this.marks.length ? this.marks[this.firstMark].commitTimeMs : this.openCommitMs;
   }
 
-  begin(): void {
-    if (this.inTransaction) throw new RangeError('a transaction began inside another');
-    this.inTransaction = true;
+  /** Opens a transaction, which was committed at this time (ms since 1970). */
+  begin(commitTimeMs: number): void {
+    if (this.openCommitMs !== undefined) throw new RangeError('a transaction began inside another');
+    this.openCommitMs = commitTimeMs;
   }
 
   /** Registers the next event of the open transaction and returns its sequence number. */
   event(sizeBytes: number): number {
-    if (!this.inTransaction) throw new RangeError('an event outside a transaction');
+    if (this.openCommitMs === undefined) throw new RangeError('an event outside a transaction');
     if (this.next - this.base > this.mask) this.grow();
     const slot = this.next & this.mask;
     this.settledFlags[slot] = 0;
@@ -85,15 +90,16 @@ export class AckTracker {
   }
 
   /** Closes the open transaction, whose end is `endLsn`. */
-  commit(endLsn: bigint, commitTimeMs: number): void {
-    if (!this.inTransaction) throw new RangeError('a commit without begin');
-    this.inTransaction = false;
-    this.mark(endLsn, commitTimeMs);
+  commit(endLsn: bigint): void {
+    const { openCommitMs } = this;
+    if (openCommitMs === undefined) throw new RangeError('a commit without begin');
+    this.openCommitMs = undefined;
+    this.mark(endLsn, openCommitMs);
   }
 
   /** The server has sent everything before `lsn`. */
   keepalive(lsn: bigint): void {
-    if (this.inTransaction || lsn === 0n) return;
+    if (this.openCommitMs !== undefined || lsn === 0n) return;
     this.mark(lsn, 0);
   }
 

@@ -131,7 +131,7 @@ export class Pump {
   }
 
   private begin(begin: BeginMessage): void {
-    this.parts.tracker.begin();
+    this.parts.tracker.begin(commitTimeMs(begin));
     this.parts.encoder.beginTransaction(begin);
     this.transaction = { begin, ordinal: 0, published: 0, overLimit: 0, foreign: false };
   }
@@ -150,7 +150,7 @@ export class Pump {
       });
     }
     this.transaction = undefined;
-    this.parts.tracker.commit(commit.endLsn, commitTimeMs(begin));
+    this.parts.tracker.commit(commit.endLsn);
   }
 
   /** The relation's OID follows the kind, so rows nobody asked for need not be decoded. */

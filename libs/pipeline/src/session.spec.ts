@@ -80,9 +80,9 @@ class Stage {
 
   /** One transaction of `rows` rows arrives in one gulp. */
   transaction(rows: number, endLsn: bigint): void {
-    this.tracker.begin();
+    this.tracker.begin(0);
     for (let i = 0; i < rows; i++) this.gathered.push(event(this.tracker.event(100)));
-    this.tracker.commit(endLsn, 0);
+    this.tracker.commit(endLsn);
     this.session.gulpEnd();
   }
 }

@@ -76,7 +76,7 @@ export class Session implements FrameSink, PublisherListener {
    * @throws AppError
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, state, tracker } = this.parts;
+    const { stream, state, tracker, metrics } = this.parts;
     const stopRequested = deferred<void>();
     const onAbort = () => stopRequested.resolve();
     if (signal.aborted) onAbort();
@@ -98,6 +98,8 @@ export class Session implements FrameSink, PublisherListener {
       clearInterval(refresh);
       signal.removeEventListener('abort', onAbort);
       state.watch(() => false);
+      // The next session reads again whatever is not confirmed.
+      metrics.inFlight(0, 0);
     }
   }
 

@@ -44,7 +44,8 @@ export class SlotWatch {
       if (reading === undefined) return;
       state.slot(reading);
       // The active replica tells for a standby.
-      if (state.phase !== 'standby') this.metrics.lagSeconds(reading.lagBytes > 0 ? state.notStreamingForMs / 1000 : 0);
+      const isBehind = state.phase !== 'standby' && reading.lagBytes > 0;
+      this.metrics.lagSeconds(isBehind ? state.notStreamingForMs / 1000 : 0);
     } catch (error) {
       if (!this.isTold()) state.checked('database', toAppError(error));
     } finally {
