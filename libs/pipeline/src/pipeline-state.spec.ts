@@ -90,6 +90,26 @@ describe('PipelineState', () => {
     expect(state.ready().ok).toBe(false);
   });
 
+  it('knows of each side what was heard of it last', () => {
+    const { state } = stateAt();
+    state.enter('waiting', new AppError('PG_CONNECTION_LOST', 'down'));
+    state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
+    expect(state.parts()).toMatchObject({ database: { ok: false }, broker: { ok: false } });
+    // The slot was read over a connection of its own.
+    state.checked('database', undefined);
+    expect(state.parts()).toMatchObject({ database: { ok: true, detail: 'reachable' }, broker: { ok: false } });
+
+    state.enter('streaming');
+    state.checked('broker', new AppError('BROKER_TIMEOUT', 'silent'));
+    expect(state.parts().broker.ok).toBe(false);
+    state.broker(undefined);
+    expect(state.ready().ok).toBe(true);
+
+    state.broker(new AppError('BROKER_UNREACHABLE', 'down'));
+    state.enter('stopping');
+    expect(state.parts()).toMatchObject({ stream: { ok: false }, broker: { ok: false } });
+  });
+
   it('tells since when events cannot flow', () => {
     const { state, time } = stateAt();
     time.nowMs = 5_000;

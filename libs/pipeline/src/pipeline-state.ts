@@ -72,7 +72,8 @@ export class PipelineState {
   enter(phase: PipelinePhase, error?: AppError): void {
     if (this.currentPhase === 'streaming') this.lastStreamingMs = this.clock.now();
     this.currentPhase = phase;
-    this.publisherTrouble = undefined;
+    // While stopping the same publisher goes on until what is in flight is settled.
+    if (phase !== 'stopping') this.publisherTrouble = undefined;
     this.lastError = error ?? (phase === 'streaming' ? undefined : this.lastError);
     const side = error === undefined ? undefined : sideOf(error);
     if (side !== undefined) this.sides[side].failure = error;
@@ -89,9 +90,10 @@ export class PipelineState {
     Object.assign(this.sides[side], { wasReached: true, failure: undefined, unhealthy: undefined });
   }
 
-  /** The broker stopped taking events, or takes them again. */
+  /** The broker stopped taking events, or takes them again, which tells more than the last health check. */
   broker(error: AppError | undefined): void {
     this.publisherTrouble = error;
+    if (error === undefined) this.sides.broker.unhealthy = undefined;
     this.progress();
   }
 
@@ -99,8 +101,8 @@ export class PipelineState {
   checked(side: Side, error: AppError | undefined): boolean {
     const state = this.sides[side];
     const isNews = state.unhealthy?.code !== error?.code;
-    state.unhealthy = error;
-    if (error === undefined) state.wasReached = true;
+    if (error === undefined) this.reached(side);
+    else state.unhealthy = error;
     return isNews;
   }
 

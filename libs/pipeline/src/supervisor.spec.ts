@@ -27,6 +27,7 @@ async function attempts(outcomes: readonly AppError[]) {
     flush: () => Promise.resolve(),
   };
   const state = new PipelineState(systemClock, noMetrics, 90_000);
+  const readyAtClose: boolean[] = [];
   let attempt = 0;
   const driver = {
     create: () => ({
@@ -36,7 +37,10 @@ async function attempts(outcomes: readonly AppError[]) {
         if (outcome === undefined) stop.abort();
         return outcome === undefined ? Promise.resolve() : Promise.reject(outcome);
       },
-      close: () => Promise.resolve(),
+      close: () => {
+        readyAtClose.push(state.ready().ok);
+        return Promise.resolve();
+      },
     }),
   };
   const parts = {
@@ -53,7 +57,7 @@ async function attempts(outcomes: readonly AppError[]) {
     () => undefined,
     (error: unknown) => error,
   );
-  return { error: await ended, lines, reported, state };
+  return { error: await ended, lines, reported, state, readyAtClose };
 }
 
 const unreachable = (message = 'refused') => new AppError('BROKER_UNREACHABLE', message);
@@ -69,6 +73,13 @@ describe('the supervisor', () => {
     expect(lines.filter(({ level, message }) => level === 'debug' && message.includes('again'))).toHaveLength(1);
     expect(lines[0]?.fields).toMatchObject({ error: 'refused', remedy: expect.stringMatching(/./) as unknown });
     expect(lines.at(-1)).toMatchObject({ level: 'info', message: 'stopped' });
+  });
+
+  it('is not ready from the moment it is told to stop, also as standby', async () => {
+    const inUse = new AppError('SLOT_IN_USE', 'another streams');
+    const { readyAtClose } = await attempts([inUse, inUse]);
+    // Waiting as standby, then told to stop while the third attempt still has to close.
+    expect(readyAtClose).toEqual([false, true, false]);
   });
 
   it('ends with the failure that trying again cannot mend', async () => {

@@ -67,9 +67,13 @@ export class Supervisor {
   async run(signal: AbortSignal): Promise<void> {
     const { source, state, metrics, clock, config } = this.parts;
     const endWatch = new SlotWatch(source, state, metrics, clock).start(config.listener.refreshConnectionMs);
+    // Whatever an attempt is waiting for: from now on nothing more may be expected of this process.
+    const onAbort = () => state.enter('stopping');
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       await this.attempts(signal);
     } finally {
+      signal.removeEventListener('abort', onAbort);
       endWatch();
     }
   }
@@ -171,7 +175,6 @@ export class Supervisor {
         shutdownTimeoutMs: config.shutdownTimeoutMs,
       },
     );
-    relay.connect(session);
     logger.info('streaming', {
       slot: config.listener.slotName,
       publication: stream.identity.publications.join(','),
@@ -179,6 +182,8 @@ export class Supervisor {
     });
     this.lastFailure = undefined;
     state.enter('streaming');
+    // After it: the broker may be in trouble already.
+    relay.connect(session);
     try {
       await session.run(signal);
     } finally {
