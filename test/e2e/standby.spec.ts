@@ -45,9 +45,12 @@ describe('two replicas', () => {
     writers.start(20);
     await scenario.confirmsBeyond(await scenario.confirmedLsn());
     // It goes on waiting however long the other lives, and says so once.
-    await delay(3000);
+    await delay(1000);
     expect(countOf(second, STANDBY)).toBe(1);
     expect(countOf(second, STREAMING)).toBe(0);
+    const waiting = second.stdout.length;
+    await delay(2000);
+    expect(second.stdout.slice(waiting)).toEqual([]);
 
     await first.kill();
     await becomesStreaming(second);

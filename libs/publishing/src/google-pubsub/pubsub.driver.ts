@@ -1,5 +1,6 @@
 import type { AppConfig } from '#lib/config';
 import { AppError, systemClock } from '#lib/kernel';
+import { onceLogger } from '../once-logger.js';
 import type { PublisherDeps } from '../publisher-deps.js';
 import type { PublisherDriver } from '../publisher.js';
 import { deadLetterName } from '../topic-name.js';
@@ -26,12 +27,16 @@ export function createPubsubDriver(config: AppConfig, deps: PublisherDeps): Publ
   const memory: PubsubMemory = { unsettled: false, aliveAtMs: undefined, admitted: false };
   const deadLetterTopic = topicId(deadLetterName(publisher));
   const { logger, metrics, clock = systemClock } = deps;
+  const setupLogger = onceLogger(logger);
   return {
     check: (signal) => checkPubsub(settings, deadLetterTopic, signal),
     window: WINDOW,
     needsKeys: true,
     topicName: topicId,
     create: (publisherListener) =>
-      new PubsubPublisher({ settings, deadLetterTopic, memory, logger, metrics, clock }, publisherListener),
+      new PubsubPublisher(
+        { settings, deadLetterTopic, memory, logger, setupLogger, metrics, clock },
+        publisherListener,
+      ),
   };
 }

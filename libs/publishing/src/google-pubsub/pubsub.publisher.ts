@@ -33,6 +33,8 @@ export interface PubsubPublisherParts {
   readonly deadLetterTopic: string;
   readonly memory: PubsubMemory;
   readonly logger: Logger;
+  /** Says what topics are like, once. */
+  readonly setupLogger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
@@ -126,7 +128,7 @@ export class PubsubPublisher implements Publisher {
     const { publisher, project } = this.parts.settings;
     const { createTopics } = publisher.pubsub;
     const needed = publisher.onPoison === 'deadLetter' ? [...topics, this.parts.deadLetterTopic] : topics;
-    await ensureTopics(link, needed, { project, createTopics, logger: this.parts.logger });
+    await ensureTopics(link, needed, { project, createTopics, logger: this.parts.setupLogger });
     this.dispatcher.use(link);
   }
 

@@ -1,5 +1,6 @@
 import type { AppConfig } from '#lib/config';
 import { systemClock } from '#lib/kernel';
+import { onceLogger } from '../once-logger.js';
 import type { PublisherDeps } from '../publisher-deps.js';
 import { publisherIdentity } from '../publisher-identity.js';
 import type { PublisherDriver } from '../publisher.js';
@@ -21,6 +22,7 @@ const WINDOW = { events: 16_384, bytes: 16 * 1024 * 1024 };
 export async function createKafkaDriver(config: AppConfig, deps: PublisherDeps): Promise<PublisherDriver> {
   const { publisher, listener } = config;
   const { logger, metrics, clock = systemClock } = deps;
+  const setupLogger = onceLogger(logger);
   const memory: FenceMemory = { namedId: undefined, plain: undefined };
   const transactionalId = publisherIdentity(config);
   const client = () => createKafkaClient({ publisher, clock, clientId: 'wal-listener' });
@@ -42,6 +44,7 @@ export async function createKafkaDriver(config: AppConfig, deps: PublisherDeps):
           transactionalId,
           memory,
           logger,
+          setupLogger,
           metrics,
           clock,
         },

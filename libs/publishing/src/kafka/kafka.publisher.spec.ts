@@ -29,7 +29,8 @@ async function setUp(options: { publisher?: Partial<PublisherConfig>; ackTimeout
     memory,
     compressor: undefined,
   };
-  const started = () => new KafkaPublisher({ ...parts, logger, metrics: noMetrics, clock: systemClock }, listener);
+  const started = () =>
+    new KafkaPublisher({ ...parts, logger, setupLogger: logger, metrics: noMetrics, clock: systemClock }, listener);
   const kafka = started();
   const { signal } = new AbortController();
   await kafka.open(signal);

@@ -34,6 +34,8 @@ export interface KafkaPublisherParts {
   readonly transactionalId: string;
   readonly memory: FenceMemory;
   readonly logger: Logger;
+  /** Says what topics are like, once. */
+  readonly setupLogger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
@@ -76,7 +78,7 @@ export class KafkaPublisher implements Publisher {
     const memory = new BatchMemory();
     const writer = new RecordBatchWriter(new EventHeaders(publisher.metadata), memory);
     this.deadLetterTopic = kafkaTopicName(deadLetterName(publisher));
-    this.topics = new TopicBook(publisher, client, logger);
+    this.topics = new TopicBook(publisher, client, parts.setupLogger);
     this.fence = new ProducerFence(parts);
     this.trouble = new BrokerTrouble(listener, logger);
     this.oversize = new Oversize({ publisher, writer, logger, metrics, deadLetterTopic: this.deadLetterTopic });

@@ -1,5 +1,6 @@
 import type { AppConfig } from '#lib/config';
 import { systemClock } from '#lib/kernel';
+import { onceLogger } from '../once-logger.js';
 import type { PublisherDeps } from '../publisher-deps.js';
 import type { PublisherDriver } from '../publisher.js';
 import { checkNats } from './check-nats.js';
@@ -22,6 +23,7 @@ export function createNatsDriver(config: AppConfig, deps: PublisherDeps): Publis
   const pool = new LinkPool(publisher);
   const memory: NatsMemory = { keyed: chain === 'off', strangers: 0 };
   const { logger, metrics, clock = systemClock } = deps;
+  const setupLogger = onceLogger(logger);
   return {
     check: (signal) => checkNats(pool, publisher, signal),
     window: WINDOW,
@@ -29,7 +31,7 @@ export function createNatsDriver(config: AppConfig, deps: PublisherDeps): Publis
     topicName: subjectName,
     create: (publisherListener) =>
       new NatsPublisher(
-        { publisher, ackTimeoutMs: listener.ackTimeoutMs, pool, memory, logger, metrics, clock },
+        { publisher, ackTimeoutMs: listener.ackTimeoutMs, pool, memory, logger, setupLogger, metrics, clock },
         publisherListener,
       ),
   };

@@ -31,6 +31,8 @@ export interface NatsPublisherParts {
   readonly pool: LinkPool;
   readonly memory: NatsMemory;
   readonly logger: Logger;
+  /** Says what the stream is like, once. */
+  readonly setupLogger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
@@ -102,7 +104,7 @@ export class NatsPublisher implements Publisher {
     const onAbort = () => void link.close();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      const info = await ensureStream(new StreamReader(link), this.parts.publisher, this.parts.logger);
+      const info = await ensureStream(new StreamReader(link), this.parts.publisher, this.parts.setupLogger);
       this.stream = info.config.name;
       this.link = link;
     } catch (error) {
