@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { LoadedConfig } from '#lib/config';
 import { HealthModule } from '#lib/health';
-import type { Logger } from '#lib/kernel';
+import type { ErrorReporter, Logger } from '#lib/kernel';
 import { MetricsModule } from '#lib/metrics';
 import { ObservabilityModule } from '#lib/observability';
 import { PipelineModule } from '#lib/pipeline';
@@ -11,12 +11,12 @@ import { AppConfigModule } from './config.module.js';
 /** The composition root: the only place that knows every module. */
 @Module({})
 export class AppModule {
-  static register(loaded: LoadedConfig, logger: Logger): DynamicModule {
+  static register(loaded: LoadedConfig, logger: Logger, reporter: ErrorReporter): DynamicModule {
     return {
       module: AppModule,
       imports: [
         AppConfigModule.forRoot(loaded),
-        ObservabilityModule.register(logger),
+        ObservabilityModule.register(logger, reporter),
         MetricsModule.register(loaded.config, buildInfo()),
         PipelineModule,
         HealthModule,

@@ -30,9 +30,17 @@ export class AppError extends Error {
   }
 }
 
-/** An AppError as it is; anything else as code `INTERNAL` (not retriable: a defect must not loop). */
+/**
+ * An AppError as it is; anything else as code `INTERNAL` (not retriable: a defect must not loop). What may quote data
+ * is not taken over: a parser's text quotes its input, and a thrown value may be anything.
+ */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new AppError('INTERNAL', message, { cause: error });
+  return new AppError('INTERNAL', messageOf(error), { cause: error });
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'SyntaxError (its text may quote data and is not shown)';
+  if (error instanceof Error) return error.message;
+  return typeof error === 'string' ? error : `not an error but a value was thrown (${typeof error})`;
 }

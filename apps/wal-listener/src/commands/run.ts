@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
-import { loadConfig, type AppConfig, type LoadedConfig } from '#lib/config';
-import { AppError, toAppError, type Logger } from '#lib/kernel';
-import { createLogger, NestLogger } from '#lib/observability';
+import { loadConfig, secretValues, type AppConfig, type LoadedConfig } from '#lib/config';
+import { deferred, toAppError, type AppError, type ErrorReporter, type Logger } from '#lib/kernel';
+import { createErrorReporter, createLogger, NestLogger } from '#lib/observability';
 import { PipelineHost } from '#lib/pipeline';
 import { AppModule } from '../app.module.js';
 import { buildInfo } from '../build-info.js';
@@ -10,8 +10,14 @@ import type { HeapSnapshots } from '../heap-snapshots.js';
 import { closeAll, listenOn, type ListenAddress } from '../http-ports.js';
 import type { StopSignals } from '../stop-signals.js';
 
+const EXIT_FATAL = 1;
+const EXIT_CONFIG = 2;
+/** How long the end may wait for reports to arrive. */
+const REPORT_FLUSH_MS = 2_000;
+
 /**
- * Runs the service until a signal stops it (0) or something fatal happens (1).
+ * Runs the service until a signal stops it (0), something fatal happens (1), or what is configured cannot be (2).
+ * What fails once the configuration is known is logged and reported here.
  * @throws AppError CONFIG_INVALID
  */
 export async function run(
@@ -21,7 +27,8 @@ export async function run(
 ): Promise<number> {
   const loaded = loadConfig({ configPath, env: process.env, cwd: process.cwd() });
   const { config, file } = loaded;
-  const logger = createLogger({ ...config.logger, fd: config.publisher.type === 'stdout' ? 2 : 1 });
+  const fd = config.publisher.type === 'stdout' ? 2 : 1;
+  const logger = createLogger({ ...config.logger, fd, secrets: secretValues(config) });
   for (const line of loaded.ignored) logger.debug(line);
   for (const line of loaded.warnings) logger.warn(line);
   logger.info('starting', {
@@ -32,27 +39,37 @@ export async function run(
   });
   snapshots.configure(config.heapSnapshotDir, logger);
   if (signals.received !== undefined) return 0;
-  const error = await serve(loaded, logger, signals);
+  const unhandled = firstUnhandled();
+  const reporter = await createErrorReporter(config, buildInfo().version, logger);
+  const error = await Promise.race([serve(loaded, logger, reporter, signals), unhandled]).catch(toAppError);
+  if (error !== undefined) {
+    logFatal(error, logger);
+    reporter.report(error, 'fatal');
+  }
+  await reporter.flush(REPORT_FLUSH_MS);
   if (error === undefined) return 0;
-  const stack = error.code === 'INTERNAL' ? (error.cause as Error | undefined)?.stack : undefined;
-  logger.error(error.message, { code: error.code, ...error.facts, remedy: error.remedy, stack });
-  return 1;
+  return error.code === 'CONFIG_INVALID' ? EXIT_CONFIG : EXIT_FATAL;
 }
 
-async function serve(loaded: LoadedConfig, logger: Logger, signals: StopSignals): Promise<AppError | undefined> {
-  const app = await NestFactory.create(AppModule.register(loaded, logger), {
+/** @throws what keeps the service from being put together or its ports from being opened */
+async function serve(
+  loaded: LoadedConfig,
+  logger: Logger,
+  reporter: ErrorReporter,
+  signals: StopSignals,
+): Promise<AppError | undefined> {
+  const app = await NestFactory.create(AppModule.register(loaded, logger, reporter), {
     abortOnError: false,
     logger: new NestLogger(logger),
   });
   await app.init();
   const host = app.get(PipelineHost);
   const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(loaded.config));
-  const broken = failOnUnhandled(logger);
   void signals.requested.then((signal) => {
     logger.info('stopping', { signal });
     return app.close();
   });
-  const error = await Promise.race([host.finished, broken]);
+  const error = await host.finished;
   await app.close();
   closeAll(servers);
   return error;
@@ -65,15 +82,26 @@ function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
   return addresses;
 }
 
-/** An error nobody handled is a defect: the process cannot know what state it is in, so it ends, loudly. */
-function failOnUnhandled(logger: Logger): Promise<AppError> {
-  return new Promise((resolve) => {
-    const fail = (thrown: unknown) => {
-      const error = toAppError(thrown);
-      logger.error('unhandled error', { error: error.message });
-      resolve(new AppError('INTERNAL', error.message, { cause: thrown }));
-    };
-    process.on('uncaughtException', fail);
-    process.on('unhandledRejection', fail);
-  });
+/**
+ * Resolves with the first error that nobody handled. It is a defect: the process cannot know what state it is in, so it
+ * ends, loudly, and does nothing more; the slot keeps what is not confirmed.
+ */
+function firstUnhandled(): Promise<AppError> {
+  const first = deferred<AppError>();
+  const fail = (thrown: unknown) => first.resolve(toAppError(thrown));
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  return first.promise;
+}
+
+function logFatal(error: AppError, logger: Logger): void {
+  const { code, facts, remedy } = error;
+  logger.error(error.message, { code, ...facts, remedy, stack: code === 'INTERNAL' ? whereThrown(error) : undefined });
+}
+
+/** The lines of a defect's stack, without the message above them. */
+function whereThrown({ cause }: AppError): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const lines = (cause.stack ?? '').split('\n');
+  return lines.filter((line) => /^\s+at /.test(line)).join('\n');
 }
