@@ -29,12 +29,10 @@ export interface KafkaPublisherParts {
   readonly publisher: PublisherConfig;
   readonly ackTimeoutMs: number;
   readonly client: KafkaClient;
-  /** undefined = none. */
   readonly compressor: BatchCompressor | undefined;
   readonly transactionalId: string;
   readonly memory: FenceMemory;
   readonly logger: Logger;
-  /** Says what topics are like, once. */
   readonly setupLogger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
