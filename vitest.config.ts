@@ -11,6 +11,9 @@ const fromSource = {
 /** Suites with commands of their own: too long for every run. */
 const ownCommands = ['test/chaos/**', 'test/conformance/**', 'test/matrix/**'];
 
+/** Suites that use the whole machine by themselves. */
+const heavy = ['test/e2e/nothing-lost.spec.ts', 'test/e2e/memory.spec.ts'];
+
 /** What runs together; a later group waits for the earlier one, so that load on the machine stays what a test expects. */
 const group = (groupOrder: number, maxWorkers: number) => ({
   maxWorkers,
@@ -52,10 +55,22 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.spec.ts'],
+          exclude: [...configDefaults.exclude, ...heavy],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          ...group(2, 1),
+          ...group(2, 2),
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: 'e2e under load',
+          include: heavy,
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          ...group(3, 1),
         },
       },
     ],
