@@ -27,6 +27,7 @@ class Stage {
     this.closed.resolve();
     return Promise.resolve();
   });
+  readonly health = { database: () => Promise.resolve(), broker: () => Promise.resolve() };
   gathered: OutgoingEvent[] = [];
   nowMs = 0;
   readonly clock: Clock = {
@@ -48,11 +49,12 @@ class Stage {
       confirm: (lsn: bigint) => this.confirmed.push(lsn),
       closed: this.closed.promise,
       stop: this.stopped,
-      checkHealth: () => Promise.resolve(),
+      silentForMs: () => 0,
+      checkHealth: () => this.health.database(),
     } as unknown as ChangeStream;
     const publisher = {
       publish: (events: readonly OutgoingEvent[]) => this.published.push(...events.map(({ seq }) => seq)),
-      checkHealth: () => Promise.resolve(),
+      checkHealth: () => this.health.broker(),
     } as unknown as Publisher;
     const pump = {
       message: () => undefined,
@@ -217,6 +219,28 @@ describe('Session', () => {
     await run;
     expect(stage.confirmed).toEqual([]);
     expect(stage.stopped).toHaveBeenCalledOnce();
+  });
+
+  it('hears each side by itself, and does not ask again one that has not answered', async () => {
+    const silent = deferred<never>();
+    let asked = 0;
+    stage = new Stage({ refreshMs: 1 });
+    stage.state.enter('streaming');
+    stage.health.database = () => {
+      asked += 1;
+      return silent.promise;
+    };
+    stage.health.broker = () => Promise.reject(new AppError('BROKER_TIMEOUT', 'no answer to a ping'));
+    const abort = new AbortController();
+    const run = stage.session.run(abort.signal);
+    await vi.waitFor(() => expect(stage.state.ready().detail).toBe('broker: BROKER_TIMEOUT'));
+    stage.health.broker = () => Promise.resolve();
+    await vi.waitFor(() => expect(stage.state.ready().ok).toBe(true));
+    expect(asked).toBe(1);
+    silent.reject(new AppError('PG_CONNECTION_LOST', 'too late'));
+    await vi.waitFor(() => expect(stage.state.ready().detail).toBe('database: PG_CONNECTION_LOST'));
+    abort.abort();
+    await run;
   });
 
   it('fails with what the publisher or the stream failed with', async () => {

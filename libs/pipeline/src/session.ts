@@ -56,6 +56,8 @@ export class Session implements FrameSink, PublisherListener {
   private stopping = false;
   private ended = false;
   private drained: (() => void) | undefined;
+  /** The sides whose answer to a health check is awaited. */
+  private readonly asked = new Set<Side>();
 
   constructor(
     private readonly parts: SessionParts,
@@ -86,10 +88,10 @@ export class Session implements FrameSink, PublisherListener {
       () => stream.silentForMs(),
     );
     const beat = setInterval(() => this.beat(), BEAT_MS);
-    const refresh = setInterval(() => void this.checkHealth(), this.limits.refreshMs);
+    const refresh = setInterval(() => this.checkHealth(), this.limits.refreshMs);
     try {
       stream.start(this);
-      void this.checkHealth();
+      this.checkHealth();
       await Promise.race([stream.closed.then(endedUnasked), this.failure.promise, stopRequested.promise]);
       await this.stop();
     } finally {
@@ -230,19 +232,26 @@ export class Session implements FrameSink, PublisherListener {
     return true;
   }
 
-  private async checkHealth(): Promise<void> {
+  private checkHealth(): void {
     const { stream, publisher, state } = this.parts;
-    const signal = AbortSignal.timeout(this.limits.refreshMs);
-    const [database, broker] = await Promise.allSettled([stream.checkHealth(signal), publisher.checkHealth(signal)]);
-    if (this.ended) return;
-    if (database.status === 'fulfilled' && database.value !== undefined) state.slot(database.value);
-    this.judge('database', database);
-    this.judge('broker', broker);
+    void this.ask('broker', (signal) => publisher.checkHealth(signal));
+    void this.ask('database', async (signal) => {
+      const reading = await stream.checkHealth(signal);
+      if (reading !== undefined && !this.ended) state.slot(reading);
+    });
   }
 
-  private judge(side: Side, outcome: PromiseSettledResult<unknown>): void {
+  /** Each side by itself: one that does not answer must not keep the other's answer back. */
+  private async ask(side: Side, check: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    if (this.asked.has(side)) return;
+    this.asked.add(side);
+    const error = await check(AbortSignal.timeout(this.limits.refreshMs)).then(() => undefined, toAppError);
+    this.asked.delete(side);
+    if (!this.ended) this.judge(side, error);
+  }
+
+  private judge(side: Side, error: AppError | undefined): void {
     const { state, logger, reporter } = this.parts;
-    const error = outcome.status === 'rejected' ? toAppError(outcome.reason) : undefined;
     const isNews = state.checked(side, error);
     if (error === undefined) {
       if (isNews) logger.info(`the ${side} is healthy again`);
