@@ -1,4 +1,3 @@
-import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SentryModule, SentryService } from '@ntegral/nestjs-sentry';
 import { defaultStackParser } from '@sentry/node';
@@ -8,8 +7,6 @@ import type { Redact } from './redactor.js';
 import type { ReportContext } from './sentry-event.js';
 import { type DeliveryListener, sentryOptions } from './sentry-options.js';
 import { SentryErrorReporter } from './sentry-reporter.js';
-
-class SentryHost {}
 
 /**
  * Sentry in an application context of its own: it is there before the service is put together and after it is closed,
@@ -23,11 +20,7 @@ export async function startSentry(
   logger: Logger,
 ): Promise<ErrorReporter> {
   const useFactory = () => sentryOptions(dsn, release, deliveryLog(logger));
-  const module: DynamicModule = {
-    module: SentryHost,
-    imports: [SentryModule.forRootAsync({ imports: [], useFactory })],
-  };
-  const host = await NestFactory.createApplicationContext(module, {
+  const host = await NestFactory.createApplicationContext(SentryModule.forRootAsync({ imports: [], useFactory }), {
     abortOnError: false,
     logger: new NestLogger(logger),
   });
