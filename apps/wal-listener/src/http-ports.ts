@@ -1,15 +1,18 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { AppError } from '#lib/kernel';
 
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
+  /** What is served there, and nothing else; as they are requested, without a query. */
+  readonly paths: readonly string[];
 }
 
 /** Requests are small and read-only: nothing sent to these ports needs more. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
+const METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD']);
 
 /**
  * Serves one handler on each address (probes and metrics have ports of their own).
@@ -17,8 +20,15 @@ const REQUEST_TIMEOUT_MS = 5_000;
  */
 export async function listenOn(handler: RequestListener, addresses: readonly ListenAddress[]): Promise<Server[]> {
   return Promise.all(
-    addresses.map(async ({ host, port }) => {
-      const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: REQUEST_TIMEOUT_MS }, handler);
+    addresses.map(async ({ host, port, paths }) => {
+      const server = createServer(
+        {
+          maxHeaderSize: MAX_HEADER_BYTES,
+          requestTimeout: REQUEST_TIMEOUT_MS,
+          connectionsCheckingInterval: REQUEST_TIMEOUT_MS,
+        },
+        onlyPaths(paths, handler),
+      );
       server.listen(port, host);
       try {
         await once(server, 'listening');
@@ -41,4 +51,25 @@ export function closeAll(servers: readonly Server[]): void {
     server.close();
     server.closeAllConnections();
   }
+}
+
+/** Hands on GET and HEAD of these paths. All else is refused here, and nothing of what was sent is read or repeated. */
+function onlyPaths(paths: readonly string[], handler: RequestListener): RequestListener {
+  return (request, response) => {
+    // The rest of a body that nobody reads is no next request.
+    if (hasBody(request)) response.setHeader('Connection', 'close');
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    if (!paths.includes(path)) refuse(response, 404, 'not found');
+    else if (METHODS.has(request.method)) handler(request, response);
+    else refuse(response.setHeader('Allow', 'GET, HEAD'), 405, 'method not allowed');
+  };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length });
+  response.end(text);
 }

@@ -61,10 +61,14 @@ async function serve(
   const app = await NestFactory.create(AppModule.register(loaded, logger, reporter), {
     abortOnError: false,
     logger: new NestLogger(logger),
+    bodyParser: false,
   });
   await app.init();
   const host = app.get(PipelineHost);
-  const servers = await listenOn(app.getHttpAdapter().getInstance() as RequestListener, addressesOf(loaded.config));
+  const express = app.getHttpAdapter().getInstance() as RequestListener & { disable(setting: string): void };
+  // Nobody needs to know what answers, and a probe's answer is never an old one.
+  for (const setting of ['x-powered-by', 'etag']) express.disable(setting);
+  const servers = await listenOn(express, addressesOf(loaded.config));
   void signals.requested.then((signal) => {
     logger.info('stopping', { signal });
     return app.close();
@@ -77,8 +81,10 @@ async function serve(
 
 function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
   const addresses: ListenAddress[] = [];
-  if (listener.serverPort !== undefined) addresses.push({ host: undefined, port: listener.serverPort });
-  if (monitoring.promAddr !== undefined) addresses.push(monitoring.promAddr);
+  if (listener.serverPort !== undefined) {
+    addresses.push({ host: undefined, port: listener.serverPort, paths: ['/healthz', '/ready'] });
+  }
+  if (monitoring.promAddr !== undefined) addresses.push({ ...monitoring.promAddr, paths: ['/metrics'] });
   return addresses;
 }
 
