@@ -84,6 +84,13 @@ module.exports = {
       to: { path: 'node_modules/@nestjs/' },
     },
     {
+      name: 'cheap-health-check',
+      comment: 'a container runs it every few seconds: no framework and no broker client',
+      severity: 'error',
+      from: { path: '^apps/wal-listener/src/commands/healthcheck\\.ts$' },
+      to: { path: ['node_modules/@nestjs/', '^libs/(publishing|replication)/'], reachable: true },
+    },
+    {
       name: 'not-unresolvable',
       severity: 'error',
       from: {},

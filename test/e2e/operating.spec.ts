@@ -37,6 +37,10 @@ describe('wal-listener check', () => {
     await using child = startService(env, { args: ['check'] });
     expect(await child.waitForExit(60_000)).toEqual({ code: 0, signal: null });
     expect(child.stdout.at(-1)).toBe('Ready to stream.');
+    const text = child.stdout.join('\n');
+    expect(text).toMatch(/^database +PostgreSQL 18\.\d+ at /m);
+    expect(text).toMatch(/^slot +wal_listener: does not exist; the start of the service makes it$/m);
+    expect(text).toMatch(/^broker +nats at \S+, topic shop: answered$/m);
     expect(await server.query('SELECT 1 FROM pg_replication_slots')).toEqual([]);
     expect(await server.query('SELECT 1 FROM pg_publication')).toEqual([]);
     expect(await streams()).toBe(0);
@@ -52,6 +56,13 @@ describe('wal-listener check', () => {
     expect(report.findings).toContainEqual(expect.objectContaining({ part: 'broker', code: 'BROKER_UNREACHABLE' }));
     const identity = report.findings.find(({ code }) => code === 'REPLICA_IDENTITY');
     expect(identity?.remedy).toContain('ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL');
+
+    await using table = startService(wrong, { args: ['check'] });
+    expect(await table.waitForExit(60_000)).toEqual({ code: 1, signal: null });
+    expect(table.stdout).toContain('  ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL;');
+    expect(table.stdout.join('\n')).toMatch(/^error +broker +BROKER_UNREACHABLE +NATS server/m);
+    expect(table.stdout.join('\n')).not.toMatch(/\p{Cc}(?<!\n)/u);
+    expect(table.stdout.at(-1)).toBe('Not ready to stream.');
     await server.query('DROP TABLE nokey');
   });
 });

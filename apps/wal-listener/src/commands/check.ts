@@ -3,7 +3,7 @@ import { noMetrics, silentLogger, toAppError } from '#lib/kernel';
 import { formatLsn } from '#lib/pgoutput';
 import { createPublisherDriver, type BrokerFinding } from '#lib/publishing';
 import { runPreflight, type PreflightReport } from '#lib/replication';
-import { renderReport, reportWidth, type CheckFinding, type CheckReport } from '../check-report.js';
+import { renderReport, reportWidth, type CheckReport } from '../check-report.js';
 import { paintFor } from '../paint.js';
 
 /** A side that does not answer in this time counts as unreachable. */
