@@ -23,7 +23,7 @@ run_quietly() {
   local what=$1 output
   shift
   output=$("$@" 2>&1 9>&-) && return
-  printf '%s failed: %s\n' "$what" "$(tail -n 5 <<<"$output")" >&2
+  printf '%s failed: %s\n' "$what" "$(tail -n 1 <<<"$output")" >&2
   return 1
 }
 

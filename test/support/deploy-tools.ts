@@ -40,7 +40,7 @@ export async function describeWithTools<T extends DeployTool>(
 ): Promise<void> {
   const found = await Promise.all(tools.map(findTool));
   const programs = Object.fromEntries(found.map(({ tool, program }) => [tool, program])) as Record<T, string>;
-  const whyNot = found.flatMap((search) => search.whyNot ?? []);
+  const whyNot = [...new Set(found.flatMap((search) => search.whyNot ?? []))];
   const reason = whyNot.length > 0 ? ` (skipped: ${whyNot.join('; ')})` : '';
   describe.skipIf(whyNot.length > 0)(`${title}${reason}`, () => {
     suite(programs);
