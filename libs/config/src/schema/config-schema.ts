@@ -73,7 +73,8 @@ export class ConfigSchema {
 
   @Option(filePath, {
     description:
-      'Directory for heap snapshots, written at every SIGUSR2 with mode 0600. A snapshot holds rows and secrets.',
+      'Directory for heap snapshots, one at every SIGUSR2, with mode 0600; the service stands still for the seconds it ' +
+      'takes. A snapshot holds rows and secrets: guard it like the database.',
     defaultText: 'off',
     example: '/var/lib/wal-listener',
   })
