@@ -33,9 +33,9 @@ export class HelmChart {
     return parseManifests(await this.render(options));
   }
 
-  /** @throws Error with what helm finds */
-  async lint(options: RenderOptions): Promise<void> {
-    await this.run(['lint', '--strict'], options);
+  /** What helm says. @throws Error with what it finds, be it a warning */
+  lint(options: RenderOptions): Promise<string> {
+    return this.run(['lint', '--strict'], options);
   }
 
   /** What helm says about values that must not work; empty when they do. */
