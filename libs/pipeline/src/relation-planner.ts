@@ -3,7 +3,7 @@ import type { RelationDecision, RelationFilter, TopicRouter } from '#lib/filteri
 import { AppError } from '#lib/kernel';
 import type { Relation } from '#lib/pgoutput';
 import type { PublisherConfig } from '#lib/config';
-import type { KnownTable } from '#lib/replication';
+import { quoteTable, type KnownTable } from '#lib/replication';
 
 export interface PlannerRules {
   readonly filter: RelationFilter;
@@ -109,7 +109,9 @@ export class RelationPlanner {
         `publisher.messageKeyFrom names ${unsent.join(', ')} for ${schema}.${table}, which its replica identity does not hold`,
         {
           facts: { schema, table },
-          remedy: `ALTER TABLE the table to REPLICA IDENTITY FULL, or to an index over these columns.`,
+          remedy:
+            `ALTER TABLE ${quoteTable(schema, table)} REPLICA IDENTITY FULL;\n` +
+            'Or REPLICA IDENTITY USING INDEX, with a unique index that has these columns.',
         },
       );
     }
