@@ -56,7 +56,7 @@ function printableObject(value: object, options: FieldOptions, depth: number): u
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   // Also what ends a cycle.
   if (depth >= MAX_DEPTH) return '[…]';
-  if (value instanceof Error) return printableError(value, options, depth);
+  if (value instanceof Error) return printableError(value, options);
   if (Array.isArray(value) || value instanceof Set) {
     const items = [...(value as Iterable<unknown>)];
     const shown = items.slice(0, MAX_ITEMS).map((item) => printable(item, options, depth + 1));
@@ -71,17 +71,23 @@ function printableObject(value: object, options: FieldOptions, depth: number): u
   );
 }
 
-/** Without an error's other properties: the error of a client may hold the request, with its rows and credentials. */
-function printableError(error: Error, options: FieldOptions, depth: number): Record<string, unknown> {
-  const { name, message, stack, cause } = error;
-  const code: unknown = Reflect.get(error, 'code');
+/**
+ * Without an error's other properties (the error of a client may hold the request, with its rows and credentials) and
+ * without the text of its cause, which another wrote and which may quote a row.
+ */
+function printableError(error: Error, { redact, stacks }: FieldOptions): Record<string, unknown> {
+  const { message, stack, cause } = error;
   return {
-    name,
-    ...((typeof code === 'string' || typeof code === 'number') && { code }),
-    message: options.redact(message),
-    ...(options.stacks && stack !== undefined && { stack: options.redact(stack) }),
-    ...(cause !== undefined && { cause: printable(cause, options, depth + 1) }),
+    ...nameAndCode(error),
+    message: redact(message),
+    ...(stacks && stack !== undefined && { stack: redact(stack) }),
+    ...(cause instanceof Error && { cause: nameAndCode(cause) }),
   };
+}
+
+function nameAndCode(error: Error): Record<string, unknown> {
+  const code: unknown = Reflect.get(error, 'code');
+  return { name: error.name, ...((typeof code === 'string' || typeof code === 'number') && { code }) };
 }
 
 function ownEntries(value: object): [string, unknown][] {

@@ -30,7 +30,7 @@ export function sentryEvent(
   const { schema, table, lsn, sqlstate, slot, ...others } = facts;
   const tableName = table === undefined || schema === undefined ? table : `${String(schema)}.${String(table)}`;
   const tags = { code, slot: slot ?? context.slot, publisher: context.publisher, table: tableName, lsn, sqlstate };
-  const frames = tools.parseStack(stackLines(error));
+  const frames = tools.parseStack(tools.redact(stackLines(error)));
   return {
     level: severity,
     exception: {

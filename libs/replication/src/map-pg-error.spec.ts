@@ -29,6 +29,15 @@ describe('mapPgError', () => {
     expect(mapPgError(serverError(sqlstate))).toMatchObject({ code, retriable, facts: { sqlstate } });
   });
 
+  it.each(['22P02', '22023', '23505', 'P0001'])(
+    'keeps the text of SQLSTATE %s back, which may quote a row',
+    (sqlstate) => {
+      const refused = Object.assign(serverError(sqlstate), { message: 'invalid input: "a row value"' });
+      expect(mapPgError(refused).message).not.toContain('a row value');
+      expect(mapPgError(refused).message).toContain(sqlstate);
+    },
+  );
+
   it.each([
     [socketError('ECONNREFUSED'), 'PG_CONNECTION_LOST'],
     [socketError('EPIPE'), 'PG_CONNECTION_LOST'],

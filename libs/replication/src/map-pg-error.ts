@@ -31,6 +31,10 @@ const DNS_CODES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', '
 /** SQLSTATEs that say no more than "an object is missing or not fit": what it is has to be looked up. */
 export const OBJECT_STATES: ReadonlySet<string> = new Set(['42704', '55000', '58P01', '57P01']);
 
+/** Classes whose texts quote values: data exceptions, constraints, what functions raise. */
+const QUOTING_CLASSES = new Set(['22', '23', '38', '39', '44', 'P0']);
+const NOT_SHOWN = "the server refused a value; its text may quote a row and is in PostgreSQL's own log only";
+
 /** The SQLSTATE of pgoutput's warning that it passes over a publication, and the function that reports it. */
 export function isSkippedPublication(notice: { readonly code?: unknown; readonly routine?: unknown }): boolean {
   // Not by the message, which the server translates.
@@ -73,7 +77,8 @@ export function mapPgError(error: unknown, facts: ErrorFacts = {}): AppError {
     const options = { cause: error, facts: { ...facts, sqlstate: code } };
     // A pooler refuses the replication or options parameter of the start-up packet this way.
     if (code === '08P01' && /startup/i.test(message)) return new AppError('PG_SESSION_SETTING', message, options);
-    return new AppError(codeOfSqlstate(code), `${message} (SQLSTATE ${code})`, options);
+    const shown = QUOTING_CLASSES.has(code.slice(0, 2)) ? NOT_SHOWN : message;
+    return new AppError(codeOfSqlstate(code), `${shown} (SQLSTATE ${code})`, options);
   }
   const socketCode = codeOfSocketError(code, message);
   if (socketCode === undefined) return new AppError('INTERNAL', message, { cause: error, facts });
