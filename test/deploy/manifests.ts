@@ -15,7 +15,7 @@ interface Kinds {
   readonly Deployment: Manifest & { readonly spec: DeploymentSpec };
   readonly Pod: Manifest & { readonly spec: PodSpec };
   readonly ConfigMap: Manifest & { readonly data: Readonly<Record<string, string>> };
-  readonly Secret: Manifest & { readonly stringData: Readonly<Record<string, string>> };
+  readonly Secret: Manifest & { readonly data: Readonly<Record<string, string>> };
   readonly Service: Manifest & { readonly spec: ServiceSpec };
   readonly ServiceAccount: Manifest & { readonly automountServiceAccountToken: boolean };
   readonly PodDisruptionBudget: Manifest & {
@@ -160,12 +160,16 @@ function sourcesOf(manifests: readonly Manifest[], others: Secrets): Sources {
     if (data === undefined && optional !== true) throw new Error(`no ${kind} ${name}`);
     return data ?? {};
   };
-  const own = secret === undefined ? {} : { [secret.metadata.name]: secret.stringData };
+  const own = secret === undefined ? {} : { [secret.metadata.name]: decoded(secret.data) };
   const maps = configMap === undefined ? {} : { [configMap.metadata.name]: configMap.data };
   return {
     secret: (reference) => pick('Secret', reference, { ...others, ...own }),
     configMap: (reference) => pick('ConfigMap', reference, maps),
   };
+}
+
+function decoded(data: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]));
 }
 
 function filesOf(volume: Volume, sources: Sources): readonly (readonly [string, string])[] {
