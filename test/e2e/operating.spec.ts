@@ -67,52 +67,6 @@ describe('wal-listener check', () => {
   });
 });
 
-describe('probes and metrics', () => {
-  it('tell what the service is doing', async () => {
-    const [port, metricsPort] = [await freePort(), await freePort()];
-    const probe = async (path: string, accept = '*/*') => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { accept } });
-      return `${response.status} ${await response.text()}`;
-    };
-    const becomes = (path: string, expected: string) =>
-      waitFor(async () => (await probe(path)) === expected, { what: `${path} to say ${expected}`, deadlineMs: 60_000 });
-    const metrics = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-
-    await nats.stop();
-    await using child = startService({
-      ...env,
-      WAL_LISTENER_SERVER_PORT: String(port),
-      WAL_MONITORING_PROM_ADDR: `127.0.0.1:${metricsPort}`,
-    });
-    await becomes('/ready', '500 failed');
-    await becomes('/healthz', '200 ok');
-    await nats.start();
-    await becomes('/ready', '200 ok');
-    const details = await probe('/ready', 'application/json');
-    expect(details).toContain('"status":"ok"');
-    expect(details).toContain('streaming');
-
-    await server.query(`INSERT INTO users VALUES (1, 'a'), (2, 'b')`);
-    await waitFor(
-      async () =>
-        (await metrics()).includes(
-          'published_events_total{app="wal-listener",subject="shop.public_users",table="users"} 2',
-        ),
-      { what: 'the two events to be counted', deadlineMs: 30_000 },
-    );
-    expect(await metrics()).toContain('wal_listener_pipeline_state{state="streaming"} 1');
-
-    await nats.stop();
-    await server.query(`INSERT INTO users VALUES (3, 'c')`);
-    await becomes('/ready', '500 failed');
-    await becomes('/healthz', '200 ok');
-    expect(await probe('/ready', 'application/json')).toContain('BROKER_UNREACHABLE');
-    await nats.start();
-    await becomes('/ready', '200 ok');
-    expect(await child.terminate()).toEqual({ code: 0, signal: null });
-  });
-});
-
 describe('an idle database on a busy server', () => {
   it('does not retain WAL: the slot follows what other databases write', async () => {
     const heartbeatMs = 1000;
