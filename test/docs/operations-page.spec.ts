@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,6 @@ import { repositoryRoot } from '../support/service.js';
 import { headingsOf, namedKeys, optionNames, pageOf } from './support/page.js';
 
 const page = pageOf('operations.md');
-const alertRules = join(repositoryRoot(), 'deploy/prometheus/alerts.yml');
 
 /** The part of the page below a heading, up to the next one of its level. */
 const section = (heading: string) => page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
@@ -51,11 +50,12 @@ describe('docs/operations.md', () => {
   });
 
   it('has a heading for every alert, with meaning, first look and remedy, and none for another', () => {
-    const alerts = existsSync(alertRules)
-      ? [...readFileSync(alertRules, 'utf8').matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name)
-      : [];
+    const rules = readFileSync(join(repositoryRoot(), 'deploy/prometheus/alerts.yml'), 'utf8');
+    const alerts = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name);
     expect(alerts.length).toBeGreaterThan(0);
     expect(headingsOf(section('Alerts'), 3).toSorted()).toEqual(alerts.toSorted());
+    const runbooks = [...rules.matchAll(/runbook: (\S+)/g)].map(([, link]) => link);
+    expect(runbooks).toEqual(alerts.map((name) => `docs/operations.md#${name.toLowerCase()}`));
     for (const [at, part] of section('Alerts').split('\n### ').slice(1).entries()) {
       const bold = [...part.matchAll(/^\*\*(.+?)\.\*\*/gm)].map(([, text]) => text);
       expect(bold, alerts[at]).toEqual(['Meaning', 'First look', 'Remedy']);
