@@ -7,7 +7,6 @@ import { freePort } from '../support/free-port.js';
 import { startDatabase } from '../support/postgres.js';
 import { databaseVariables, repositoryRoot } from '../support/service.js';
 import { tempDir, type TempDir } from '../support/temp-dir.js';
-import { waitFor } from '../support/wait-for.js';
 import { buildImage, makeRemovable, type BuiltImage } from './support/built-image.js';
 import { contextFilter } from './support/dockerfile.js';
 
@@ -148,7 +147,7 @@ describe('the image', () => {
     expect(errors.toSorted()).toEqual(['broker BROKER_UNREACHABLE', 'database PG_CONNECTION_LOST']);
   });
 
-  it('streams as any user from files nobody can write to, and answers its health check', async () => {
+  it('streams without root from files nobody can write to, and answers its health check', async () => {
     await using database = await startDatabase({ version: 18 });
     const client = await database.client();
     await client.query('CREATE TABLE users (id int PRIMARY KEY, name text)');
@@ -161,10 +160,7 @@ describe('the image', () => {
     expect(await health(port)).toBe(1);
     expect(await health('0')).toBe(0);
     await using service = image.start(entrypoint, [], { ...variables, WAL_LISTENER_SERVER_PORT: port });
-    await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/ready`)).status === 200, {
-      what: () => `readiness${service.lastOutput()}`,
-      deadlineMs: 40_000,
-    });
+    await service.waitForLine('"msg":"streaming"', 60_000);
     expect(await health(port)).toBe(0);
     if (process.getuid?.() === 0) {
       expect(readFileSync(`/proc/${String(service.pid)}/status`, 'utf8')).toMatch(/^Uid:\s+65532\s+65532/m);
@@ -173,5 +169,13 @@ describe('the image', () => {
     expect(JSON.parse(await service.waitForLine('INSERT'))).toMatchObject({ data: { id: 1, name: 'Ada' } });
     expect(await service.terminate()).toEqual({ code: 0, signal: null });
     await client.end();
+  });
+
+  it('is what docs/image.md says', () => {
+    const page = readFileSync(fromRoot('docs/image.md'), 'utf8');
+    for (const fact of [image.base, entrypoint.join(' '), image.said['USER'], ...image.said['EXPOSE'].split(' ')]) {
+      expect(page).toContain(fact);
+    }
+    for (const [name, value] of Object.entries(image.env)) expect(page).toContain(`\`${name}=${value}\``);
   });
 });

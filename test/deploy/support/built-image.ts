@@ -89,14 +89,17 @@ function newState(root: string): StageState {
   return { root, workdir: '/', env: {}, args: {}, labels: {}, said: {} };
 }
 
-/** Runs a command as the builder would: this process's settings of npm reach it, its mode (tests) does not. */
+/**
+ * Runs a command as the builder would: this process's settings of npm reach it, its mode (tests) does not. It takes a
+ * minute of both processors, which the tests beside it shall not feel.
+ */
 async function run(command: string, state: StageState): Promise<void> {
   const { NODE_ENV: _mode, NODE_OPTIONS: _options, ...inherited } = process.env;
   // What is in npm's cache need not be asked for again: the lock file says what it must be.
   const env = { ...inherited, npm_config_prefer_offline: 'true', ...state.args, ...state.env };
   const options = { cwd: join(state.root, state.workdir), env, timeout: RUN_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 };
   try {
-    await promisify(execFile)('/bin/sh', ['-c', `umask 022; ${command}`], options);
+    await promisify(execFile)('nice', ['/bin/sh', '-c', `umask 022; ${command}`], options);
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`RUN ${command}\n${stdout.slice(-2000)}\n${stderr.slice(-2000)}`, { cause: error });
