@@ -46,11 +46,11 @@ function maker(registry: Registry) {
 function flowMetrics(registry: Registry) {
   const { counter, gauge, unknown } = maker(registry);
   return {
-    published: counter('published_events_total', 'Events that the broker acknowledged, by subject (topic) and table.', [
-      'app',
-      'subject',
-      'table',
-    ]),
+    published: counter(
+      'published_events_total',
+      'Events that the broker acknowledged, or a policy passed over, by subject (topic) and table.',
+      ['app', 'subject', 'table'],
+    ),
     filtered: counter('filter_skipped_events_total', 'Changes that are not published: filtered out, or over a limit.', [
       'app',
       'table',
