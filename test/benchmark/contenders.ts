@@ -8,16 +8,19 @@ import { rabbitmqContenders } from './rabbitmq-drain.js';
 import { type DrainTarget, serviceContender } from './service-drain.js';
 
 /** What needs no broker; the program is configured for standard output, which the benchmark drops. */
-const noBroker = (): Promise<DrainTarget> =>
+export const noBroker = (): Promise<DrainTarget> =>
   Promise.resolve({
     env: { WAL_PUBLISHER_TYPE: 'stdout' },
     count: () => Promise.resolve(undefined),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
 
+/** The program with a publisher that drops everything. */
+export const DISCARD_ENTRY = join(import.meta.dirname, 'discard-service.js');
+
 /** Everything that drains a backlog in `npm run bench -- drain`, but for the reference. */
 const contenders: readonly Contender[] = [
-  serviceContender('wal-listener → nothing', noBroker, { entry: join(import.meta.dirname, 'discard-service.js') }),
+  serviceContender('wal-listener → nothing', noBroker, { entry: DISCARD_ENTRY }),
   ...natsContenders,
   ...kafkaContenders,
   ...rabbitmqContenders,

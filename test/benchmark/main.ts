@@ -6,6 +6,7 @@ import { benchDecodeEncode } from './decode-encode.js';
 import { measureDrain } from './drain.js';
 import { measureLatency } from './latency.js';
 import { latencyTargets } from './latency-targets.js';
+import { measureProbes } from './probes.js';
 import { describeMachine, formatTable, describeConditions, type Table, writeReport } from './report.js';
 import { summarise } from './statistics.js';
 
@@ -50,6 +51,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
 
   latency({ runs, small }) {
     return measureLatency(latencyTargets, [1_000, 2_000], small ? 3_000 : 15_000, runs, log);
+  },
+
+  async probes({ runs, small, kinds }) {
+    const tables: Table[] = [];
+    for (const kind of kinds) {
+      log(`building the ${kind} backlog …`);
+      await using backlog = await Backlog.build(backlogSize(kind, small));
+      tables.push(await measureProbes(backlog, runs, log));
+    }
+    return tables;
   },
 };
 

@@ -6,7 +6,8 @@ const STREAM = 'bench';
 /** JetStream, file storage; service and loop create the stream. */
 export const natsContenders = brokerContenders({ name: 'NATS', loop: 'nats-loop.js', open: openNats });
 
-async function openNats(): Promise<BrokerTarget> {
+/** A fresh JetStream. */
+export async function openNats(): Promise<BrokerTarget> {
   const server = await startNats();
   return {
     env: { WAL_PUBLISHER_TYPE: 'nats', WAL_PUBLISHER_ADDRESS: server.address, WAL_PUBLISHER_TOPIC: STREAM },
