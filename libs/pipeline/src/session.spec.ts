@@ -4,6 +4,7 @@ import { AppError, deferred, noMetrics, noReports, silentLogger, type Clock } fr
 import type { Publisher } from '#lib/publishing';
 import type { ChangeStream, ValveReason } from '#lib/replication';
 import { AckTracker } from './ack-tracker.js';
+import { OutageReports } from './outage-reports.js';
 import { PipelineState } from './pipeline-state.js';
 import { Session, type SessionLimits } from './session.js';
 
@@ -67,7 +68,17 @@ class Stage {
     };
     const { tracker, state, clock } = this;
     this.session = new Session(
-      { stream, publisher, pump, tracker, state, clock, metrics: noMetrics, logger: silentLogger, reporter: noReports },
+      {
+        stream,
+        publisher,
+        pump,
+        tracker,
+        state,
+        clock,
+        metrics: noMetrics,
+        logger: silentLogger,
+        outages: new OutageReports(noReports),
+      },
       {
         maxInFlightEvents: 4,
         maxInFlightBytes: 1_000_000,

@@ -1,8 +1,9 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, deferred, toAppError, type Clock, type ErrorReporter, type Logger, type Metrics } from '#lib/kernel';
+import { AppError, deferred, toAppError, type Clock, type Logger, type Metrics } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '#lib/publishing';
 import type { ChangeStream, FrameSink } from '#lib/replication';
 import type { AckTracker } from './ack-tracker.js';
+import type { OutageReports } from './outage-reports.js';
 import type { PipelineState } from './pipeline-state.js';
 import { PublishedRuns } from './published-runs.js';
 import type { Pump } from './pump.js';
@@ -30,7 +31,7 @@ export interface SessionParts {
   readonly state: PipelineState;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly reporter: ErrorReporter;
+  readonly outages: OutageReports;
   readonly clock: Clock;
 }
 
@@ -45,6 +46,8 @@ const CLOSING_SHARE = 0.2;
  * the tracker's answer to PostgreSQL, and closes the valve when too much is in flight.
  */
 export class Session implements FrameSink, PublisherListener {
+  /** What keeps the broker from taking events now, if anything. */
+  brokerTrouble: AppError | undefined;
   private readonly runs: PublishedRuns;
   private readonly failure = deferred<never>();
   private confirmed: bigint | undefined;
@@ -52,12 +55,10 @@ export class Session implements FrameSink, PublisherListener {
   /** Since when the oldest event in flight has been the oldest; undefined when nothing is in flight. */
   private oldestSinceMs: number | undefined;
   private lastBeatMs: number;
-  private isBrokerTroubled = false;
   private stopping = false;
   private ended = false;
   private drained: (() => void) | undefined;
-  /** The sides whose answer to a health check is awaited. */
-  private readonly asked = new Set<Side>();
+  private readonly asked = new Set<Side>(); // whose answer to a health check is awaited
 
   constructor(
     private readonly parts: SessionParts,
@@ -148,8 +149,9 @@ export class Session implements FrameSink, PublisherListener {
 
   brokerState(error: AppError | undefined): void {
     if (this.ended) return;
-    if (error !== undefined && !this.isBrokerTroubled) this.parts.reporter.report(error, 'error');
-    this.isBrokerTroubled = error !== undefined;
+    if (error === undefined) this.parts.outages.over('broker');
+    else if (this.brokerTrouble === undefined) this.parts.outages.met(error);
+    this.brokerTrouble = error;
     this.parts.state.broker(error);
   }
 
@@ -190,6 +192,7 @@ export class Session implements FrameSink, PublisherListener {
     this.confirmed = lsn;
     this.parts.stream.confirm(lsn);
     this.parts.metrics.confirmed(lsn);
+    this.parts.outages.confirmed(lsn);
   }
 
   private beat(): void {
@@ -251,16 +254,17 @@ export class Session implements FrameSink, PublisherListener {
   }
 
   private judge(side: Side, error: AppError | undefined): void {
-    const { state, logger, reporter } = this.parts;
+    if (side === 'broker' && this.brokerTrouble !== undefined) return; // of which the publisher tells, and of its end
+    const { state, logger, outages } = this.parts;
     const isNews = state.checked(side, error);
     if (error === undefined) {
       if (isNews) logger.info(`the ${side} is healthy again`);
-      return;
+      return outages.reached(side);
     }
     if (side === 'database' && !error.retriable) this.failed(error);
     if (!isNews) return;
     logger.warn(`the ${side} health check failed`, { code: error.code, error: error.message, remedy: error.remedy });
-    reporter.report(error, 'error');
+    outages.met(error);
   }
 
   /** What is in flight settles, the last position is confirmed, the replication connection ends in good order. */

@@ -3,6 +3,7 @@ import type { RelationFilter, TopicRouter } from '#lib/filtering';
 import {
   Backoff,
   deferred,
+  isSameTrouble,
   sleep,
   toAppError,
   type AppError,
@@ -16,6 +17,7 @@ import { Decoder, formatLsn } from '#lib/pgoutput';
 import type { Publisher, PublisherDriver, PublisherListener } from '#lib/publishing';
 import { walSenderTimeoutMs, type ChangeSource, type ChangeStream } from '#lib/replication';
 import { AckTracker } from './ack-tracker.js';
+import { OutageReports } from './outage-reports.js';
 import type { PipelineState } from './pipeline-state.js';
 import { Pump } from './pump.js';
 import { RelationPlanner } from './relation-planner.js';
@@ -58,7 +60,11 @@ export class Supervisor {
   /** What the last attempt failed with, until one streams: the same again is no news. */
   private lastFailure: AppError | undefined;
 
-  constructor(private readonly parts: SupervisorParts) {}
+  private readonly outages: OutageReports;
+
+  constructor(private readonly parts: SupervisorParts) {
+    this.outages = new OutageReports(parts.reporter);
+  }
 
   /**
    * Resolves once stopped through the signal.
@@ -101,11 +107,13 @@ export class Supervisor {
   }
 
   private async waitBeforeRetry(error: AppError, signal: AbortSignal): Promise<void> {
-    const { state, logger, metrics, reporter } = this.parts;
+    const { state, logger, metrics } = this.parts;
     if (error.code === 'SLOT_IN_USE') {
       if (state.phase !== 'standby')
         logger.info('standby: another process streams from the slot', { error: error.message });
       this.lastFailure = undefined;
+      this.outages.over('broker');
+      this.outages.over('database');
       state.reached('broker');
       state.reached('database');
       state.enter('standby');
@@ -117,12 +125,9 @@ export class Supervisor {
     state.enter('waiting', error);
     const { code, message, facts, remedy } = error;
     const fields = { code, error: message, ...facts, remedy, delayMs };
-    if (code === this.lastFailure?.code && facts.sqlstate === this.lastFailure.facts.sqlstate) {
-      logger.debug('the attempt failed again', fields);
-    } else {
-      logger.warn('the attempt failed; trying again until it succeeds', fields);
-      reporter.report(error, 'error');
-    }
+    if (isSameTrouble(this.lastFailure, error)) logger.debug('the attempt failed again', fields);
+    else logger.warn('the attempt failed; trying again until it succeeds', fields);
+    this.outages.met(error);
     this.lastFailure = error;
     await sleep(delayMs, signal);
   }
@@ -153,7 +158,7 @@ export class Supervisor {
     relay: ListenerRelay,
     signal: AbortSignal,
   ): Promise<void> {
-    const { config, state, metrics, logger, reporter, clock } = this.parts;
+    const { config, state, metrics, logger, clock } = this.parts;
     const planner = this.createPlanner(stream);
     await publisher.prepare(planner.topicsOf(stream.knownTables), signal);
     const tracker = new AckTracker();
@@ -165,7 +170,7 @@ export class Supervisor {
       },
     );
     const session = new Session(
-      { stream, publisher, pump, tracker, state, metrics, logger, reporter, clock },
+      { stream, publisher, pump, tracker, state, metrics, logger, outages: this.outages, clock },
       {
         maxInFlightEvents: Math.min(config.publisher.maxInFlightEvents, this.parts.driver.window.events),
         maxInFlightBytes: Math.min(config.publisher.maxInFlightBytes, this.parts.driver.window.bytes),
@@ -187,6 +192,8 @@ export class Supervisor {
     try {
       await session.run(signal);
     } finally {
+      // The publisher has said it already.
+      this.lastFailure = session.brokerTrouble;
       if (session.confirmedLsn !== undefined && session.confirmedLsn !== this.confirmed) {
         this.confirmed = session.confirmedLsn;
         this.backoff.reset();

@@ -1,14 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
-import {
-  AppError,
-  Backoff,
-  type CancelTimer,
-  type Clock,
-  deferred,
-  type Logger,
-  type Metrics,
-  sleep,
-} from '#lib/kernel';
+import { AppError, Backoff, deferred, isSameTrouble, sleep } from '#lib/kernel';
+import type { CancelTimer, Clock, Logger, Metrics } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
 import type { Lane } from './bucket-lanes.js';
@@ -232,7 +224,7 @@ export class PubsubPublisher implements Publisher {
   private onConnected(): void {
     const { metrics, logger, settings } = this.parts;
     metrics.reconnect('broker');
-    logger.info(`connected to Pub/Sub again: ${settings.endpoint.address}`, { address: settings.endpoint.address });
+    logger.debug(`connected to Pub/Sub again: ${settings.endpoint.address}`, { address: settings.endpoint.address });
     this.fence.alive();
     this.allWell();
     this.resume();
@@ -247,8 +239,8 @@ export class PubsubPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per cause, not per attempt.
-    if (this.trouble?.message !== error.message) {
+    // One line per trouble, not per attempt.
+    if (!isSameTrouble(this.trouble, error)) {
       this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
     }
     this.trouble = error;

@@ -1,7 +1,7 @@
-import type { AppError, Logger } from '#lib/kernel';
+import { isSameTrouble, type AppError, type Logger } from '#lib/kernel';
 import type { PublisherListener } from '../publisher.js';
 
-/** What stands in the way of publishing, told to whoever listens: one log line per cause, not per attempt. */
+/** What stands in the way of publishing, told to whoever listens: one log line per trouble, not per attempt. */
 export class BrokerTrouble {
   private error: AppError | undefined;
   private untilSeq = 0;
@@ -17,7 +17,7 @@ export class BrokerTrouble {
 
   /** @param untilSeq what was tried: the trouble is over when all before it is settled */
   met(error: AppError, untilSeq: number): void {
-    if (this.error?.message !== error.message) {
+    if (!isSameTrouble(this.error, error)) {
       this.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
     }
     this.error = error;

@@ -1,6 +1,6 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
+import { AppError, isSameTrouble, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
@@ -180,7 +180,7 @@ export class NatsPublisher implements Publisher {
     }
     this.link = link;
     this.parts.metrics.reconnect('broker');
-    this.parts.logger.info(`connected to NATS again: ${link.server}`, { server: link.server });
+    this.parts.logger.debug(`connected to NATS again: ${link.server}`, { server: link.server });
     return link;
   }
 
@@ -202,8 +202,8 @@ export class NatsPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per cause, not per attempt.
-    if (this.trouble?.message !== error.message) {
+    // One line per trouble, not per attempt.
+    if (!isSameTrouble(this.trouble, error)) {
       this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
     }
     this.trouble = error;

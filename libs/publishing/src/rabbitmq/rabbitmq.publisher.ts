@@ -1,6 +1,6 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, type Clock, type Logger, type Metrics, sleep, withTimeout } from '#lib/kernel';
+import { AppError, isSameTrouble, type Clock, type Logger, type Metrics, sleep, withTimeout } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
@@ -215,7 +215,7 @@ export class RabbitmqPublisher implements Publisher {
     const link = await this.connect(signal, 'BROKER_REFUSED');
     this.use(link);
     this.parts.metrics.reconnect('broker');
-    this.parts.logger.info(`connected to RabbitMQ again: ${link.party.address}`, { server: link.party.address });
+    this.parts.logger.debug(`connected to RabbitMQ again: ${link.party.address}`, { server: link.party.address });
     return link;
   }
 
@@ -264,8 +264,8 @@ export class RabbitmqPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per cause, not per attempt.
-    if (this.trouble?.message !== error.message) {
+    // One line per trouble, not per attempt.
+    if (!isSameTrouble(this.trouble, error)) {
       this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
     }
     this.trouble = error;
