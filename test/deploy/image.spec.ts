@@ -159,7 +159,14 @@ describe('the image', () => {
     };
     expect(await health(port)).toBe(1);
     expect(await health('0')).toBe(0);
-    await using service = image.start(entrypoint, [], { ...variables, WAL_LISTENER_SERVER_PORT: port });
+    const metricsAddress = `127.0.0.1:${String(await freePort())}`;
+    await using service = image.start(entrypoint, [], {
+      ...variables,
+      WAL_LISTENER_SERVER_PORT: port,
+      WAL_MONITORING_PROM_ADDR: metricsAddress,
+      // Nothing is reported; its libraries are loaded.
+      WAL_MONITORING_SENTRY_DSN: `http://key@127.0.0.1:${String(await freePort())}/1`,
+    });
     await service.waitForLine('"msg":"streaming"', 60_000);
     expect(await health(port)).toBe(0);
     if (process.getuid?.() === 0) {
@@ -167,6 +174,7 @@ describe('the image', () => {
     }
     await client.query(`INSERT INTO users VALUES (1, 'Ada')`);
     expect(JSON.parse(await service.waitForLine('INSERT'))).toMatchObject({ data: { id: 1, name: 'Ada' } });
+    expect(await (await fetch(`http://${metricsAddress}/metrics`)).text()).toContain(`commit="${COMMIT}"`);
     expect(await service.terminate()).toEqual({ code: 0, signal: null });
     await client.end();
   });
