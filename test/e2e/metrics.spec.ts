@@ -15,6 +15,7 @@ const ROW_DATA = 'nobody-may-see-this';
 const PUBLISHED = 'published_events_total{app="wal-listener",subject="shop.public_users",table="users"}';
 const FILTERED = 'filter_skipped_events_total{app="wal-listener",table="audit"}';
 const RECONNECTS = 'wal_listener_reconnects_total{side="broker"}';
+const ACK_PROBLEMS = 'problematic_events_total{app="wal-listener",kind="ack"}';
 const PUBLISH_PROBLEMS = 'problematic_events_total{app="wal-listener",kind="publish"}';
 
 let server: PostgresServer;
@@ -120,8 +121,11 @@ describe('metrics', () => {
     expect(quiet.value(RECONNECTS)).toBe(0);
     expect(quiet.value('wal_listener_commit_to_ack_seconds_count')).toBe(1);
 
-    await nats.stop();
+    // On the wire and never answered.
+    nats.freeze();
     await server.query(`INSERT INTO users VALUES (4, '${ROW_DATA}')`);
+    await becomes('the event to be sent', (scrape) => scrape.value('wal_listener_publish_attempts_total') === 4);
+    await nats.kill();
     await becomes(
       'the event to be in flight and late',
       (scrape) =>
@@ -142,6 +146,8 @@ describe('metrics', () => {
     expect(away.value('wal_listener_slot_retained_wal_bytes')).toBeGreaterThan(MANY_BYTES);
     expect(away.value('wal_listener_in_flight_events')).toBe(0);
     expect(away.value(PUBLISHED)).toBe(3);
+    expect(away.value(ACK_PROBLEMS)).toBe(1);
+    expect(away.value(PUBLISH_PROBLEMS)).toBe(0);
 
     await nats.start();
     const back = await becomes(

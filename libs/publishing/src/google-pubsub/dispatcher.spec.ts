@@ -19,6 +19,7 @@ function setUp(onPoison: 'halt' | 'deadLetter' | 'skip' = 'halt') {
   const failed: Lane[] = [];
   /** How to answer each request that was sent. */
   const requests: { readonly topic: string; readonly answer: (failure?: CallFailure) => void }[] = [];
+  const problems: string[] = [];
   const settle = new SettleBatch(listener);
   const dispatcher = new Dispatcher(
     {
@@ -31,7 +32,7 @@ function setUp(onPoison: 'halt' | 'deadLetter' | 'skip' = 'halt') {
       onPoison,
       deadLetterTopic: 'app.dead_letter',
       settle,
-      metrics: noMetrics,
+      metrics: { ...noMetrics, problem: (kind) => void problems.push(kind) },
       logger: silentLogger,
       clock,
     },
@@ -59,7 +60,7 @@ function setUp(onPoison: 'halt' | 'deadLetter' | 'skip' = 'halt') {
     settle.report();
     return [...listener.seqs];
   };
-  return { clock, dispatcher, link, offer, reports, failed, requests, settled };
+  return { clock, dispatcher, link, offer, reports, failed, problems, requests, settled };
 }
 
 const invalid: CallFailure = { code: STATUS.invalidArgument, message: 'no', fate: 'refused', cause: undefined };
@@ -117,6 +118,15 @@ describe('a dispatcher', () => {
       expect(requests[2]?.topic).toBe(policy === 'skip' ? undefined : 'app.dead_letter');
     },
   );
+
+  it('counts a refusal as one of publishing, and a lost call as a missing acknowledgement', () => {
+    const { offer, problems, requests } = setUp();
+    offer('items');
+    offer('orders');
+    requests[0]?.answer(busy);
+    requests[1]?.answer({ code: STATUS.unavailable, message: 'Connection dropped', fate: 'lost', cause: undefined });
+    expect(problems).toEqual(['publish', 'ack']);
+  });
 
   it('sends nothing over a link that it is given after it was stopped', () => {
     const { dispatcher, link, offer, requests } = setUp();

@@ -195,7 +195,8 @@ export class Dispatcher {
       }
       return;
     }
-    this.parts.metrics.problem(failure.code === STATUS.deadlineExceeded ? 'ack' : 'publish');
+    const isUnanswered = failure.fate === 'lost' || failure.code === STATUS.deadlineExceeded;
+    this.parts.metrics.problem(isUnanswered ? 'ack' : 'publish');
     lane.failing = true;
     this.lanes.wait(lane);
     this.hooks.failed(lane, failure);

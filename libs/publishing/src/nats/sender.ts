@@ -46,7 +46,9 @@ export class NatsSender {
     private readonly hooks: SenderHooks,
   ) {
     this.header = new HeaderWriter(parts.metadata);
-    this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) => this.overdue(waitedMs));
+    this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) =>
+      this.stop({ kind: 'lost', error: notAcknowledged(this.streamName, waitedMs) }),
+    );
   }
 
   get isSending(): boolean {
@@ -122,6 +124,7 @@ export class NatsSender {
 
   /** The link is gone (answers never come), or the end has come: nothing more is sent. */
   abandon(): void {
+    if (!this.broken && !this.wire.isIdle) this.parts.metrics.problem('ack');
     this.sending = false;
     this.broken = true;
     this.target = undefined;
@@ -284,17 +287,13 @@ export class NatsSender {
     this.stop(failureOf(error, this.streamName));
   }
 
-  private overdue(waitedMs: number): void {
-    this.parts.metrics.problem('ack');
-    this.stop({ kind: 'lost', error: notAcknowledged(this.streamName, waitedMs) });
-  }
-
   private stop(failure: SendFailure): void {
     if (this.broken) return;
     this.broken = true;
     this.disordered = failure.kind !== 'uncovered' && failure.kind !== 'lost';
     this.sending = false;
     if (failure.kind === 'refused') this.parts.metrics.problem('publish');
+    else if (failure.kind === 'lost') this.parts.metrics.problem('ack');
     this.hooks.stopped(failure);
   }
 }

@@ -84,4 +84,17 @@ describe('RabbitSender', () => {
     expect(problems).toEqual(['publish']);
     expect(failures).toHaveLength(1);
   });
+
+  it('counts what a lost link leaves unconfirmed as one missing acknowledgement, and nothing when all was answered', () => {
+    const { sender, problems, publish } = fixture();
+    publish(2, (i) => ({ key: `k${i}` }));
+    sender.abandon();
+    sender.abandon();
+    expect(problems).toEqual(['ack']);
+    const answered = fixture();
+    answered.publish(1, () => ({ key: 'k' }));
+    answered.sender.confirmed(1, false, true);
+    answered.sender.abandon();
+    expect(answered.problems).toEqual([]);
+  });
 });

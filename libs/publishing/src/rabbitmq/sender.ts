@@ -53,7 +53,9 @@ export class RabbitSender {
   ) {
     this.order = parts.ordering === 'strict' ? new KeyedLanes() : new PipelinedOrder();
     this.unroutable = new UnroutableLog(parts.logger, parts.exchange);
-    this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) => this.overdue(waitedMs));
+    this.wire = new Wire(parts.window, parts.clock, parts.ackTimeoutMs, (waitedMs) =>
+      this.stop({ kind: 'lost', error: overdueError(parts.exchange, waitedMs) }),
+    );
   }
 
   get isSending(): boolean {
@@ -105,6 +107,7 @@ export class RabbitSender {
 
   /** The link is gone (confirmations never come), or the end has come: nothing more is sent. */
   abandon(): void {
+    if (!this.broken && !this.wire.isIdle) this.parts.metrics.problem('ack');
     this.sending = false;
     this.broken = true;
     this.link = undefined;
@@ -284,10 +287,6 @@ export class RabbitSender {
   private refuse(event: OutgoingEvent, error: AppError): void {
     this.refused.add(event.seq);
     this.stop({ kind: 'refused', error });
-  }
-
-  private overdue(waitedMs: number): void {
-    this.stop({ kind: 'lost', error: overdueError(this.parts.exchange, waitedMs) });
   }
 
   private stop(failure: SendFailure): void {
