@@ -54,6 +54,11 @@ async function reportsAfterExit(child: Child, code: number): Promise<readonly Re
   return arrived;
 }
 
+/** Runs this in the program before its own code. */
+function preloaded(code: string): Record<string, string> {
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` };
+}
+
 function expectNoCanaries(child: Child): void {
   const everything = [...receiver.raw, ...child.stdout, ...child.stderr].join('\n');
   for (const canary of Object.values(CANARIES)) {
@@ -98,9 +103,7 @@ describe('Sentry', () => {
   it('has a defect, with its stack, before the program has ended', async () => {
     const secret = CANARIES.brokerPassword;
     const hook = `process.once('SIGHUP',()=>{Promise.reject(new TypeError('provoked with ${secret}'))})`;
-    await using child = startService(env, {
-      env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` },
-    });
+    await using child = startService({ ...env, ...preloaded(hook) });
     await child.waitForLine('"msg":"streaming"', 60_000);
     child.signal('SIGHUP');
 
@@ -158,13 +161,23 @@ describe('Sentry', () => {
     for (const child of [lost, refused]) expectNoCanaries(child);
   });
 
-  it('has what keeps the service from starting', async () => {
+  it('has what keeps the service from starting, and is not even loaded without a DSN', async () => {
     const taken = createServer().listen(0);
     await once(taken, 'listening');
-    const { port } = taken.address() as AddressInfo;
-    await using child = startService({ ...env, WAL_LISTENER_SERVER_PORT: String(port) });
-    expect(await reportsAfterExit(child, 2)).toMatchObject([{ level: 'fatal', tags: { code: 'CONFIG_INVALID' } }]);
-    expectNoCanaries(child);
+    const port = String((taken.address() as AddressInfo).port);
+    const hook = `import{Module}from'node:module';process.on('exit',()=>{for(const f of Object.keys(Module._cache))console.error(f)})`;
+    const variables = { ...env, WAL_LISTENER_SERVER_PORT: port, ...preloaded(hook) };
+    const loadsSentry = (child: Child) => child.stderr.some((line) => line.includes('node_modules/@sentry/'));
+
+    await using reporting = startService(variables);
+    expect(await reportsAfterExit(reporting, 2)).toMatchObject([{ level: 'fatal', tags: { code: 'CONFIG_INVALID' } }]);
+    expect(loadsSentry(reporting)).toBe(true);
+    expectNoCanaries(reporting);
+    receiver.forget();
+    await using silent = startService({ ...variables, WAL_MONITORING_SENTRY_DSN: '' });
+    expect(await reportsAfterExit(silent, 2)).toEqual([]);
+    expect(silent.stderr.length).toBeGreaterThan(100);
+    expect(loadsSentry(silent)).toBe(false);
     taken.close();
   });
 

@@ -149,8 +149,8 @@ export class Session implements FrameSink, PublisherListener {
 
   brokerState(error: AppError | undefined): void {
     if (this.ended) return;
-    if (error === undefined) this.parts.outages.over('broker');
-    else if (this.brokerTrouble === undefined) this.parts.outages.met(error);
+    if (error !== undefined && this.brokerTrouble === undefined) this.parts.outages.met(error);
+    if (error === undefined && this.brokerTrouble !== undefined) this.parts.outages.over('broker');
     this.brokerTrouble = error;
     this.parts.state.broker(error);
   }
