@@ -238,7 +238,7 @@ export class RabbitmqPublisher implements Publisher {
   private onLost(link: RabbitLink, error: AppError, sizeLimitBytes: number | undefined): void {
     this.link = undefined;
     if (!this.hasStored && sizeLimitBytes === undefined) this.parts.pool.passOver(link);
-    this.sender.abandon();
+    this.sender.abandon(sizeLimitBytes !== undefined);
     if (this.stopping.signal.aborted) return;
     if (this.sender.learnLimit(sizeLimitBytes ?? Infinity) && sizeLimitBytes !== undefined) {
       this.recover({ kind: 'tooLarge' });

@@ -105,9 +105,9 @@ export class RabbitSender {
     this.pump();
   }
 
-  /** The link is gone (confirmations never come), or the end has come: nothing more is sent. */
-  abandon(): void {
-    if (!this.broken && !this.wire.isIdle) this.parts.metrics.problem('ack');
+  /** The link is gone (confirmations never come), maybe for a message's size, or the end has come. */
+  abandon(isForSize = false): void {
+    if (!isForSize && !this.broken && !this.wire.isIdle) this.parts.metrics.problem('ack');
     this.sending = false;
     this.broken = true;
     this.link = undefined;
