@@ -2,7 +2,7 @@ import { AppError, type CancelTimer, type Clock } from '#lib/kernel';
 
 import type { FrameSink, ValveReason } from './change-source.js';
 import { COALESCE_MS, Coalescer } from './coalescer.js';
-import type { PgConnection } from './pg-connection.js';
+import { READ_BYTES, type PgConnection } from './pg-connection.js';
 import { Valve } from './valve.js';
 
 /** 'w': XLogData: start LSN, end LSN, time (8 bytes each), then the plugin's message. */
@@ -107,9 +107,16 @@ export class Delivery {
     this.heardAtMs = this.clock.now();
     if (this.isOver || this.connection.reader.held) return;
     this.sink?.gulpEnd();
-    if (!this.coalescer.shouldPause(bytes, frames, this.heardAtMs)) return;
-    this.valve.hold('coalescing');
-    this.cancelCoalescing = this.clock.after(COALESCE_MS, () => this.valve.release('coalescing'));
+    const goOn = () => this.valve.release('coalescing');
+    if (this.coalescer.shouldPause(bytes, frames, this.heardAtMs)) {
+      this.valve.hold('coalescing');
+      this.cancelCoalescing = this.clock.after(COALESCE_MS, goOn);
+    } else if (bytes >= READ_BYTES) {
+      // While there is more, the socket would be read up to 32 times before anything else gets its turn: probes,
+      // acknowledgements and timers would wait for two megabytes of rows, each.
+      this.valve.hold('coalescing');
+      setImmediate(goOn);
+    }
   }
 
   /**

@@ -23,7 +23,7 @@ interface ConnectionConfig {
 const BaseConnection = pg.Connection as unknown as new (config: ConnectionConfig) => pg.Connection & UntypedConnection;
 
 /** One read of the socket: large enough for a good gulp, small enough to bound what a pause still lets in. */
-const READ_BYTES = 64 * 1024;
+export const READ_BYTES = 64 * 1024;
 
 export interface PgConnectionOptions {
   readonly ssl: false | ConnectionOptions;
@@ -84,8 +84,9 @@ export interface ConnectionEvents {
 export class PgConnection extends NamedConnection {
   readonly reader: FrameReader;
   private readonly parserInput = new EventEmitter();
-  /** Bytes of the TLS records of this turn of the event loop. */
+  /** Bytes of the TLS records since the last gulp, and the messages before them. */
   private recordBytes = 0;
+  private framesBefore = 0;
 
   constructor(
     options: PgConnectionOptions,
@@ -121,19 +122,24 @@ export class PgConnection extends NamedConnection {
 
   /**
    * One TLS record, which is one message of the walsender: a read of the socket gives a row of them, all in one turn of
-   * the event loop. Only together they are the gulp that coalescing and the sink need to see.
+   * the event loop. Only together they are the gulp that coalescing and the sink need to see, as large as one read of a
+   * plain socket.
    */
   private receiveRecord(chunk: Buffer): void {
     if (this.recordBytes === 0) {
-      const before = this.reader.frames;
-      setImmediate(() => {
-        const bytes = this.recordBytes;
-        this.recordBytes = 0;
-        this.guard(() => this.events.gulp(bytes, this.reader.frames - before));
-      });
+      this.framesBefore = this.reader.frames;
+      setImmediate(() => this.endRecords());
     }
     this.recordBytes += chunk.length;
     this.guard(() => this.reader.push(chunk));
+    if (this.recordBytes >= READ_BYTES) this.endRecords();
+  }
+
+  private endRecords(): void {
+    const bytes = this.recordBytes;
+    if (bytes === 0) return;
+    this.recordBytes = 0;
+    this.guard(() => this.events.gulp(bytes, this.reader.frames - this.framesBefore));
   }
 
   private guard(work: () => void): void {
