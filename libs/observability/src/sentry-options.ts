@@ -46,11 +46,15 @@ function observedHttp(dsn: string, listener: DeliveryListener) {
   return {
     request(options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void): http.ClientRequest {
       const sent = request({ ...options, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }, onResponse);
+      let isAnswered = false;
       sent.on('response', ({ statusCode = 0 }: http.IncomingMessage) => {
+        isAnswered = true;
         if (statusCode < 300) listener.delivered();
         else listener.undelivered(`HTTP ${statusCode}`);
       });
-      sent.on('error', (error: NodeJS.ErrnoException) => listener.undelivered(error.code ?? error.name));
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        if (!isAnswered) listener.undelivered(error.code ?? error.name);
+      });
       return sent;
     },
   };
