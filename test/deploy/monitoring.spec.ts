@@ -142,7 +142,7 @@ describe('deploy/prometheus/alerts.yml', () => {
       const aggregations = [...expr.matchAll(/\b(?:by|on)\s*\(([^)]*)\)/g)].map(([, list = '']) => list);
       expect(aggregations.length, alert).toBeGreaterThan(0);
       for (const list of aggregations)
-        expect(list, alert).toMatch(/^cluster, namespace, job, service(, kind|, side)?$/);
+        expect(list, alert).toMatch(/^cluster, namespace, job, service(, kind|, side|, policy)?$/);
     }
   });
 });

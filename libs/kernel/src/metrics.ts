@@ -1,5 +1,8 @@
 import type { SlotReading } from './slot-reading.js';
 
+/** The choices of a user by which an event is passed over. */
+export type PassOverPolicy = 'skip' | 'deadLetter' | 'unroutable' | 'maxTransactionSize';
+
 /**
  * What the pipeline reports. All methods are cheap enough for the hot path when called per batch, none throws.
  * Table and topic are labels: the adapter bounds their number.
@@ -8,6 +11,8 @@ export interface Metrics {
   published(topic: string, table: string, count: number): void;
   filtered(table: string, count: number): void;
   problem(kind: 'parse' | 'publish' | 'ack'): void;
+  /** Events that a policy passed over. */
+  passedOver(policy: PassOverPolicy, count: number): void;
   /** Seconds from commit to acknowledgement, once per settled batch (its oldest event). */
   commitToAck(seconds: number): void;
   inFlight(events: number, bytes: number): void;
@@ -27,6 +32,7 @@ export const noMetrics: Metrics = {
   published: () => undefined,
   filtered: () => undefined,
   problem: () => undefined,
+  passedOver: () => undefined,
   commitToAck: () => undefined,
   inFlight: () => undefined,
   publishAttempts: () => undefined,

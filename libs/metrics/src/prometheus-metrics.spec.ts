@@ -21,6 +21,11 @@ wal_listener_in_flight_bytes 0
 wal_listener_in_flight_bytes gauge
 wal_listener_in_flight_events 0
 wal_listener_in_flight_events gauge
+wal_listener_passed_over_events_total counter
+wal_listener_passed_over_events_total{policy="deadLetter"} 0
+wal_listener_passed_over_events_total{policy="maxTransactionSize"} 0
+wal_listener_passed_over_events_total{policy="skip"} 0
+wal_listener_passed_over_events_total{policy="unroutable"} 0
 wal_listener_pipeline_state gauge
 wal_listener_pipeline_state{state="connecting"} 0
 wal_listener_pipeline_state{state="failed"} 0
@@ -143,6 +148,7 @@ describe('PrometheusMetrics', () => {
 
   it('passes on what the pipeline tells', async () => {
     metrics.problem('publish');
+    metrics.passedOver('skip', 3);
     metrics.reconnect('broker');
     metrics.inFlight(7, 700);
     metrics.publishAttempts(5);
@@ -154,6 +160,7 @@ describe('PrometheusMetrics', () => {
     expect(lines).toEqual(
       expect.arrayContaining([
         'problematic_events_total{app="wal-listener",kind="publish"} 1',
+        'wal_listener_passed_over_events_total{policy="skip"} 3',
         'wal_listener_reconnects_total{side="broker"} 1',
         'wal_listener_in_flight_events 7',
         'wal_listener_in_flight_bytes 700',

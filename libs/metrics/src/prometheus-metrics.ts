@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Metrics, SlotReading } from '#lib/kernel';
+import type { Metrics, PassOverPolicy, SlotReading } from '#lib/kernel';
 import { CappedPairs } from './capped-pairs.js';
 
 const APP = 'wal-listener';
@@ -9,6 +9,12 @@ const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 // All values of these labels, so that every series is there from the start: a rate or an increase misses nothing that
 // way, not even a first event, and a state that was never met reads 0.
 const PROBLEMS = ['parse', 'publish', 'ack'] as const;
+const POLICIES = [
+  'skip',
+  'deadLetter',
+  'unroutable',
+  'maxTransactionSize',
+] as const satisfies readonly PassOverPolicy[];
 const SIDES = ['database', 'broker'] as const;
 const STATES = ['starting', 'connecting', 'standby', 'streaming', 'waiting', 'stopping', 'stopped', 'failed'] as const;
 const WAL_STATUSES = ['reserved', 'extended', 'unreserved', 'lost'] as const;
@@ -60,6 +66,11 @@ function flowMetrics(registry: Registry) {
       'Problems by kind: parse = a message could not be decoded; publish = the broker refused an event, or a policy ' +
         'passed it over; ack = an acknowledgement did not come. What is refused or not acknowledged is sent again.',
       ['app', 'kind'],
+    ),
+    passedOver: counter(
+      'wal_listener_passed_over_events_total',
+      'Events that were not published, or a dead letter in their place, by the policy that says so.',
+      ['policy'],
     ),
     ackLatency: new Histogram({
       name: 'wal_listener_commit_to_ack_seconds',
@@ -124,6 +135,7 @@ export class PrometheusMetrics implements Metrics {
     this.publishedPairs = new CappedPairs(APP, maxTables);
     this.filteredTables = new CappedPairs(APP, maxTables);
     for (const kind of PROBLEMS) this.flow.problems.inc({ app: APP, kind }, 0);
+    for (const policy of POLICIES) this.flow.passedOver.inc({ policy }, 0);
     for (const side of SIDES) this.flow.reconnects.inc({ side }, 0);
     this.state('starting');
     for (const status of WAL_STATUSES) this.ofSlot.status.set({ status }, 0);
@@ -142,6 +154,10 @@ export class PrometheusMetrics implements Metrics {
 
   problem(kind: (typeof PROBLEMS)[number]): void {
     this.flow.problems.inc({ app: APP, kind });
+  }
+
+  passedOver(policy: PassOverPolicy, count: number): void {
+    this.flow.passedOver.inc({ policy }, count);
   }
 
   commitToAck(seconds: number): void {

@@ -148,6 +148,7 @@ export class Pump {
         published,
         dropped: overLimit,
       });
+      this.parts.metrics.passedOver('maxTransactionSize', overLimit);
     }
     this.transaction = undefined;
     this.parts.tracker.commit(commit.endLsn);

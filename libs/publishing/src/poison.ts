@@ -1,5 +1,5 @@
 import { eventId, type OutgoingEvent } from '#lib/events';
-import { AppError } from '#lib/kernel';
+import { AppError, type Logger, type Metrics } from '#lib/kernel';
 
 /** A message that the broker can never take. */
 export interface Poison {
@@ -56,4 +56,24 @@ export function deadLetterBody(poison: Poison): Buffer {
 export function mustHalt(policy: 'halt' | 'deadLetter' | 'skip', poison: Poison, headerBytes: number): boolean {
   if (policy !== 'deadLetter') return policy === 'halt';
   return deadLetterBody(poison).length + headerBytes > poison.limitBytes;
+}
+
+/**
+ * Counts and logs a message that the policy passes over.
+ * @param letterTo where its dead letter goes
+ */
+export function notePassedOver(
+  policy: 'halt' | 'deadLetter' | 'skip',
+  poison: Poison,
+  letterTo: string,
+  { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger },
+): void {
+  const { message, facts } = poisonError(poison);
+  const isSkipped = policy === 'skip';
+  metrics.problem('publish');
+  metrics.passedOver(isSkipped ? 'skip' : 'deadLetter', 1);
+  const what = isSkipped
+    ? 'passed over (publisher.onPoison: skip)'
+    : `sent to ${letterTo} (publisher.onPoison: deadLetter)`;
+  logger.warn(`${what}: ${message}`, facts);
 }

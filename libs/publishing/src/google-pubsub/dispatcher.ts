@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
 import type { AppError, Clock, Logger, Metrics } from '#lib/kernel';
-import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
+import { deadLetterBody, mustHalt, type Poison, poisonError, notePassedOver } from '../poison.js';
 import type { SettleBatch } from '../settle-batch.js';
 import { BucketLanes, type Lane } from './bucket-lanes.js';
 import { type CallFailure, STATUS } from './map-pubsub-error.js';
@@ -216,7 +216,7 @@ export class Dispatcher {
     const sizeBytes = this.requestBytes(event);
     const remedy = 'Exclude the column (listener.exclude.columns), or choose publisher.onPoison.';
     const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME, remedy };
-    const letter = this.passOver(poison, poisonError(poison));
+    const letter = this.passOver(poison);
     if (letter === 'halt') this.halting = poisonError(poison);
     else if (letter === 'skip') this.parts.settle.add(event.seq);
     else this.lanes.offer(letter);
@@ -230,7 +230,7 @@ export class Dispatcher {
     const remedy = `Look at the schema and settings of topic "${lane.topic}", or choose publisher.onPoison.`;
     const poison = { event, sizeBytes, limitBytes: MAX_REQUEST_BYTES, limitName: LIMIT_NAME, reason, remedy };
     const error = poisonError(poison);
-    const letter = lane.topic === this.parts.deadLetterTopic ? 'halt' : this.passOver(poison, error);
+    const letter = lane.topic === this.parts.deadLetterTopic ? 'halt' : this.passOver(poison);
     if (letter === 'halt') {
       this.halt(error);
       return;
@@ -245,15 +245,11 @@ export class Dispatcher {
     this.hooks.passedOver(lane);
   }
 
-  private passOver(poison: Poison, error: AppError): 'halt' | 'skip' | OutgoingEvent {
-    const { metrics, logger, onPoison, deadLetterTopic } = this.parts;
+  private passOver(poison: Poison): 'halt' | 'skip' | OutgoingEvent {
+    const { onPoison, deadLetterTopic } = this.parts;
     if (mustHalt(onPoison, poison, 1000)) return 'halt';
-    metrics.problem('publish');
-    if (onPoison === 'skip') {
-      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
-      return 'skip';
-    }
-    logger.warn(`sent to ${deadLetterTopic} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
+    notePassedOver(onPoison, poison, deadLetterTopic, this.parts);
+    if (onPoison === 'skip') return 'skip';
     const slab = deadLetterBody(poison);
     const { event } = poison;
     return { ...event, route: { ...event.route, topic: deadLetterTopic }, slab, start: 0, end: slab.length };

@@ -1,7 +1,7 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
 import type { Logger, Metrics } from '#lib/kernel';
-import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
+import { deadLetterBody, mustHalt, type Poison, notePassedOver } from '../poison.js';
 import type { RecordBatchWriter } from './codec/record-batch-writer.js';
 import type { BatchRefusal } from './send-failure.js';
 import type { KnownTopic, TopicBook } from './topic-book.js';
@@ -131,7 +131,7 @@ export class Oversize {
 
   /** Applies `publisher.onPoison`; an event that is sent again is not counted and logged again. */
   treat(poison: Poison): Treatment {
-    const { publisher, logger, metrics, deadLetterTopic } = this.parts;
+    const { publisher, deadLetterTopic } = this.parts;
     const { event } = poison;
     const known = this.letters.get(event.seq);
     const keyBytes = event.keyEnd - event.keyStart;
@@ -139,13 +139,8 @@ export class Oversize {
       return { kind: 'halt' };
     }
     if (known !== undefined) return { kind: 'letter', event: known };
-    const error = poisonError(poison);
-    metrics.problem('publish');
-    if (publisher.onPoison === 'skip') {
-      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
-      return { kind: 'skip' };
-    }
-    logger.warn(`sent to ${deadLetterTopic} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
+    notePassedOver(publisher.onPoison, poison, deadLetterTopic, this.parts);
+    if (publisher.onPoison === 'skip') return { kind: 'skip' };
     const body = deadLetterBody(poison);
     const letter = { ...event, slab: body, start: 0, end: body.length };
     this.letters.set(event.seq, letter);

@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '#lib/events';
 import type { AppError } from '#lib/kernel';
-import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
+import { deadLetterBody, mustHalt, type Poison, poisonError, notePassedOver } from '../poison.js';
 import { HeaderWriter } from './header-writer.js';
 import { IdCopy, type IdBearer } from './id-copy.js';
 import { JS_ERROR, type JetStreamError, noResponders, notAcknowledged } from './map-nats-error.js';
@@ -217,23 +217,21 @@ export class NatsSender {
 
   private poisoned(target: SendTarget, poison: Poison, nowMs: number): boolean {
     const { event } = poison;
-    const { metrics, logger, onPoison, deadLetterSubject } = this.parts;
-    const error = poisonError(poison);
+    const { onPoison, deadLetterSubject } = this.parts;
     const header = this.writeHeader(event);
     if (mustHalt(onPoison, poison, header.length)) {
       // What was sent before it is waited for, so that the next start meets it first.
       this.sending = false;
-      this.halt = error;
+      this.halt = poisonError(poison);
       return false;
     }
-    metrics.problem('publish');
     if (onPoison === 'skip') {
-      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
+      notePassedOver(onPoison, poison, deadLetterSubject, this.parts);
       this.settle(event);
       return false;
     }
     if (!this.hand(target, event, deadLetterSubject, header, deadLetterBody(poison), nowMs)) return false;
-    logger.warn(`sent to ${deadLetterSubject} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
+    notePassedOver(onPoison, poison, deadLetterSubject, this.parts);
     return true;
   }
 

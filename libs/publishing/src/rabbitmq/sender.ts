@@ -1,7 +1,7 @@
 import { eventId, type OutgoingEvent } from '#lib/events';
 import { AppError } from '#lib/kernel';
 import { KeyedLanes } from '../keyed-lanes.js';
-import { deadLetterBody, mustHalt, type Poison, poisonError } from '../poison.js';
+import { deadLetterBody, mustHalt, type Poison, poisonError, notePassedOver } from '../poison.js';
 import type { SendOrder } from '../send-order.js';
 import { nackError, overdueError, unroutableError } from './message-errors.js';
 import { PipelinedOrder } from './pipelined-order.js';
@@ -208,23 +208,20 @@ export class RabbitSender {
 
   private poisoned(link: RabbitLink, poison: Poison, nowMs: number): boolean {
     const { event } = poison;
-    const { metrics, logger, onPoison, deadLetterKey } = this.parts;
-    const error = poisonError(poison);
+    const { onPoison, deadLetterKey } = this.parts;
     if (mustHalt(onPoison, poison, 0)) {
       // What was sent before it is waited for, so that the next start meets it first.
       this.sending = false;
-      this.halt = error;
+      this.halt = poisonError(poison);
       return false;
     }
-    metrics.problem('publish');
+    notePassedOver(onPoison, poison, deadLetterKey, this.parts);
     if (onPoison === 'skip') {
-      logger.warn(`passed over (publisher.onPoison: skip): ${error.message}`, error.facts);
       this.passOver(event);
       return false;
     }
     this.letters.add(event.seq);
     this.handLetter(link, event, deadLetterBody(poison), nowMs);
-    logger.warn(`sent to ${deadLetterKey} (publisher.onPoison: deadLetter): ${error.message}`, error.facts);
     return true;
   }
 
@@ -279,6 +276,7 @@ export class RabbitSender {
       this.halt ??= new AppError('POISON', `a dead letter found no queue: ${error.message}`, { remedy: error.remedy });
     } else {
       metrics.problem('publish');
+      metrics.passedOver('unroutable', 1);
       this.unroutable.warn(key, error);
       this.stored(event);
     }
