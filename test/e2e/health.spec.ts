@@ -131,7 +131,6 @@ describe('probes', () => {
 
     await server.query('INSERT INTO users VALUES (1), (2)');
     await probed.metric('published_events_total{app="wal-listener",subject="shop.public_users",table="users"} 2');
-    await probed.metric('wal_listener_pipeline_state{state="streaming"} 1');
     const { slot, eventLoop } = await probed.parts();
     expect(slot).toMatchObject({ status: 'up', detail: 'reserved', limitBytes: 2 ** 30 });
     expect(slot['retainedBytes']).toBeGreaterThan(0);
