@@ -23,8 +23,8 @@ export interface Metrics {
   /** Age of the oldest transaction that is not durable; 0 when there is none. */
   lagSeconds(seconds: number): void;
   state(state: string): void;
-  /** What the server says of the slot. */
-  slot(reading: SlotReading): void;
+  /** What the server says of the slot; undefined = there is none. */
+  slot(reading: SlotReading | undefined): void;
 }
 
 /** Metrics that go nowhere; for tests and tools. */

@@ -193,13 +193,13 @@ export class PrometheusMetrics implements Metrics {
     for (const state of STATES) this.flow.state.set({ state }, state === current ? 1 : 0);
   }
 
-  slot({ retainedBytes, walStatus, lagBytes, limitBytes, safeBytes }: SlotReading): void {
+  slot(reading: SlotReading | undefined): void {
     const { ofSlot } = this;
-    ofSlot.retained.set(retainedBytes);
-    ofSlot.lagBytes.set(lagBytes);
-    setOrRemove(ofSlot.limit, limitBytes);
-    setOrRemove(ofSlot.safe, safeBytes);
-    for (const status of WAL_STATUSES) ofSlot.status.set({ status }, status === walStatus ? 1 : 0);
+    setOrRemove(ofSlot.retained, reading?.retainedBytes);
+    setOrRemove(ofSlot.lagBytes, reading?.lagBytes);
+    setOrRemove(ofSlot.limit, reading?.limitBytes);
+    setOrRemove(ofSlot.safe, reading?.safeBytes);
+    for (const status of WAL_STATUSES) ofSlot.status.set({ status }, status === reading?.walStatus ? 1 : 0);
   }
 }
 

@@ -45,7 +45,7 @@ export class PipelineState {
   private lastProgressMs: number;
   private lastStreamingMs: number;
   private reading: SlotReading | undefined;
-  private readAtMs = 0;
+  private readAtMs: number | undefined;
   private unsettled: () => boolean = () => false;
   private silentForMs: () => number | undefined = () => undefined;
 
@@ -106,8 +106,8 @@ export class PipelineState {
     return isNews;
   }
 
-  /** What the server said of the slot just now. */
-  slot(reading: SlotReading): void {
+  /** What the server said of the slot just now; undefined = there is none. */
+  slot(reading: SlotReading | undefined): void {
     this.reading = reading;
     this.readAtMs = this.clock.now();
     this.metrics.slot(reading);
@@ -159,7 +159,7 @@ export class PipelineState {
 
   private slotVerdict(): Verdict {
     const { reading } = this;
-    if (reading === undefined) return { ok: true, detail: 'not read yet' };
+    if (reading === undefined) return { ok: true, detail: this.readAtMs === undefined ? 'not read yet' : 'none' };
     const { walStatus, retainedBytes, lagBytes, limitBytes, safeBytes } = reading;
     return {
       ok: walStatus !== 'lost',
@@ -169,7 +169,7 @@ export class PipelineState {
         lagBytes,
         ...(limitBytes !== undefined && { limitBytes }),
         ...(safeBytes !== undefined && { safeBytes }),
-        readMsAgo: Math.round(this.clock.now() - this.readAtMs),
+        readMsAgo: Math.round(this.clock.now() - (this.readAtMs ?? 0)),
       },
     };
   }

@@ -94,6 +94,19 @@ describe('SlotWatch', () => {
     expect(state.parts().database).toEqual({ ok: true, detail: 'reachable' });
   });
 
+  it('forgets a slot that is gone', async () => {
+    let found: SlotReading | undefined = READING;
+    const { state, watch, slot, pass } = stage(() => Promise.resolve(found));
+    watch.start(30_000);
+    state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
+    expect(state.parts().slot.detail).toBe('not read yet');
+    await pass(30_000);
+    found = undefined;
+    await pass(30_000);
+    expect(state.parts().slot).toEqual({ ok: true, detail: 'none' });
+    expect(slot).toHaveBeenLastCalledWith(undefined);
+  });
+
   it('does not ask again while an answer is outstanding', async () => {
     const { state, watch, readSlot, pass } = stage(() => new Promise(() => undefined));
     watch.start(30_000);

@@ -41,10 +41,9 @@ export class SlotWatch {
       const reading = await this.source.readSlot(AbortSignal.timeout(Math.min(periodMs, TIMEOUT_MS)));
       if (this.isTold()) return;
       state.checked('database', undefined);
-      if (reading === undefined) return;
       state.slot(reading);
       // The active replica tells for a standby.
-      const isBehind = state.phase !== 'standby' && reading.lagBytes > 0;
+      const isBehind = state.phase !== 'standby' && reading !== undefined && reading.lagBytes > 0;
       this.metrics.lagSeconds(isBehind ? state.notStreamingForMs / 1000 : 0);
     } catch (error) {
       if (!this.isTold()) state.checked('database', toAppError(error));
