@@ -26,7 +26,10 @@ LABEL org.opencontainers.image.title="wal-listener" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$BUILD_COMMIT" \
       org.opencontainers.image.source="$SOURCE"
+# Where memory is limited to less than a gigabyte V8 would hold its young generation at 1 MiB, which costs a sixth more
+# processor time or worse: 4 MiB for each half is what it has elsewhere.
 ENV NODE_ENV=production \
+    NODE_OPTIONS=--max-semi-space-size=4 \
     WAL_LISTENER_SERVER_PORT=8080
 WORKDIR /app
 COPY LICENSE package.json ./

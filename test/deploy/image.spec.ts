@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeWithTools } from '../support/deploy-tools.js';
 import { freePort } from '../support/free-port.js';
@@ -84,7 +85,23 @@ describe('the image', () => {
     expect(healthcheck).toEqual([...entrypoint, 'healthcheck']);
     expect(image.said['USER']).toBe('65532:65532');
     expect(image.said['EXPOSE']).toBe('8080 2112');
-    expect(image.env).toEqual({ NODE_ENV: 'production', WAL_LISTENER_SERVER_PORT: '8080' });
+    expect(image.env).toEqual({
+      NODE_ENV: 'production',
+      NODE_OPTIONS: '--max-semi-space-size=4',
+      WAL_LISTENER_SERVER_PORT: '8080',
+    });
+  });
+
+  it('has room for young objects where memory is scarce too', () => {
+    const heap = pathToFileURL(image.path('/app/dist/apps/wal-listener/src/heap.js')).href;
+    const program = `import { getHeapSpaceStatistics } from 'node:v8';
+      (await import('${heap}')).boundHeap();
+      console.log(getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size);`;
+    // What V8 chooses in a container with 384 MiB.
+    const options = ['--max-heap-size=259', '--input-type=module', '--eval', program];
+    const run = spawnSync(process.execPath, options, { env: { ...image.env }, encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    expect(Number(run.stdout)).toBe(8 * 1024 * 1024);
   });
 
   it('is labelled with its source, version and commit', () => {

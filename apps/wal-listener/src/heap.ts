@@ -2,8 +2,11 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** Large enough that most of what is in flight dies young; each further doubling costs memory and saves little. */
 const YOUNG_BYTES = 8 * 1024 * 1024;
-/** V8 grows the young generation only when much of it is alive: some dozen rounds are enough, this many never happen. */
-const MAX_ROUNDS = 1000;
+/**
+ * V8 grows the young generation only when much of it is alive: some 70 rounds are enough. This many happen only where V8
+ * has set itself a lower bound, as it does when memory is limited to less than a gigabyte; the image lifts that.
+ */
+const MAX_ROUNDS = 200;
 const OBJECTS_PER_ROUND = 4000;
 
 /**
