@@ -17,7 +17,11 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks());
 
 /** The exit code against a server that answers like this, and what was asked of it. */
-async function against(handler: RequestListener, timeoutMs?: number): Promise<{ code: number; paths: string[] }> {
+async function against(
+  handler: RequestListener,
+  timeoutMs?: number,
+  others: Readonly<Record<string, string>> = LEAST,
+): Promise<{ code: number; paths: string[] }> {
   const paths: string[] = [];
   const server = createServer((request, response) => {
     paths.push(request.url ?? '');
@@ -25,7 +29,7 @@ async function against(handler: RequestListener, timeoutMs?: number): Promise<{ 
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
-    const variables = { ...LEAST, WAL_LISTENER_SERVER_PORT: String((server.address() as AddressInfo).port) };
+    const variables = { ...others, WAL_LISTENER_SERVER_PORT: String((server.address() as AddressInfo).port) };
     return { code: await healthcheck(undefined, variables, timeoutMs), paths };
   } finally {
     server.close();
@@ -53,6 +57,12 @@ describe('healthcheck', () => {
     written = '';
     expect(await healthcheck(undefined, { ...LEAST, WAL_LISTENER_SERVER_PORT: '1' })).toBe(1);
     expect(written).toMatch(/^[^\n]*ECONNREFUSED[^\n]*\n$/);
+  });
+
+  it('asks the port of the variable when the file is known to the service only', async () => {
+    const result = await against((_, response) => response.end('ok'), undefined, {});
+    expect(result).toEqual({ code: 0, paths: ['/healthz'] });
+    expect(written).toBe('');
   });
 
   it('fails with one line, not with 2, when the configuration has faults', async () => {

@@ -3,6 +3,10 @@ import { loadConfig } from '#lib/config';
 
 /** How long the service may take to answer. */
 const TIMEOUT_MS = 3_000;
+/** The image sets it. */
+const PORT_VARIABLE = 'WAL_LISTENER_SERVER_PORT';
+
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * Asks the service on this machine whether it is alive, for Docker's HEALTHCHECK. Loads as little as can be: it is run
@@ -12,18 +16,31 @@ const TIMEOUT_MS = 3_000;
  */
 export async function healthcheck(
   configPath: string | undefined,
-  variables: Readonly<Record<string, string | undefined>> = process.env,
+  variables: Variables = process.env,
   timeoutMs = TIMEOUT_MS,
 ): Promise<number> {
   try {
-    const { config } = loadConfig({ configPath, env: variables, cwd: process.cwd() });
-    const { serverPort } = config.listener;
+    const serverPort = portIn(configPath, variables);
     if (serverPort === undefined) return 0;
     const status = await statusOf(serverPort, timeoutMs);
     if (status === 200) return 0;
     return failed(`/healthz on port ${String(serverPort)} answers ${String(status)}`);
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * listener.serverPort, undefined when it is off. Where the configuration has faults the variable alone will do: the
+ * service may have been given a file by an argument, which is not known here.
+ */
+function portIn(configPath: string | undefined, variables: Variables): number | undefined {
+  try {
+    return loadConfig({ configPath, env: variables, cwd: process.cwd() }).config.listener.serverPort;
+  } catch (error) {
+    const port = variables[PORT_VARIABLE] ?? '';
+    if (!/^[1-9]\d{0,4}$/.test(port)) throw error;
+    return Number(port);
   }
 }
 
