@@ -140,6 +140,11 @@ await describeWithTools('deploy/helm', ['helm', 'kubernetes-validate'], (program
       if (pod === undefined) return expect(set).toBe('plain');
       expect(configOf(set, pod.spec)).toEqual(configOf(set));
       expect(containerOf(pod.spec).args).toEqual(['check']);
+      // `helm test --logs` reads its log after hook-succeeded would have deleted it.
+      expect(pod.metadata.annotations).toEqual({
+        'helm.sh/hook': 'test',
+        'helm.sh/hook-delete-policy': 'before-hook-creation',
+      });
       // Else the Service would send Prometheus to it.
       const { selector } = get(manifestsOf(set), 'Service').spec;
       expect({ ...pod.metadata.labels, ...selector }).not.toEqual(pod.metadata.labels);
@@ -233,6 +238,17 @@ await describeWithTools('deploy/helm', ['helm', 'kubernetes-validate'], (program
     expect(replicas).toEqual(as);
   });
 
+  it('knows what variables say', async () => {
+    const variables = { WAL_DATABASE_NAME: 'shop', WAL_SHUTDOWN_TIMEOUT: '1m30s' };
+    const manifests = await chart.manifests({
+      kubeVersion: newest,
+      release: 'shop.eu',
+      values: [{ secret: variables, extraEnv: [{ name: 'WAL_PUBLISHER_TYPE_FILE', value: '/etc/type' }] }],
+    });
+    expect(get(manifests, 'Deployment').spec.template.spec.terminationGracePeriodSeconds).toBe(100);
+    expect(get(manifests, 'Service').metadata.name).toBe('shop-eu-wal-listener');
+  });
+
   it('lets Prometheus find the pods', () => {
     const monitor = get(manifestsOf('everything'), 'ServiceMonitor');
     expect(monitor).toMatchObject({
@@ -278,6 +294,17 @@ await describeWithTools('deploy/helm', ['helm', 'kubernetes-validate'], (program
     ['the port in the file', { config: { listener: { server_port: 1 } } }, ['use the value ports.http']],
     ['the port as a variable', { extraEnv: [{ name: 'WAL_MONITORING_PROM_ADDR', value: ':1' }] }, ['ports.metrics']],
     ['unordered patterns', { config: { listener: { topicsMap: { '/a/': 'x', '/b/': 'y' } } } }, ['as a text']],
+    [
+      'a variable twice',
+      {
+        secretFiles: { WAL_PUBLISHER_TOKEN: { name: 'a', key: 'b' } },
+        extraEnv: ['WAL_TAGS', 'WAL_TAGS', 'WAL_PUBLISHER_TOKEN_FILE'].map((name) => ({ name, value: '/x' })),
+      },
+      ['extraEnv WAL_TAGS: is there twice', 'extraEnv WAL_PUBLISHER_TOKEN_FILE: is there twice'],
+    ],
+    ['what Recreate has no use for', { strategy: { rollingUpdate: { maxSurge: 1 } } }, ['strategy.rollingUpdate']],
+    ['a scrape beyond its interval', { serviceMonitor: { enabled: true, interval: '5s' } }, ['than the interval 5s']],
+    ['a name that no Service may have', { fullnameOverride: 'Shop.x' }, ["/fullnameOverride'"]],
     ['a monitor of nothing', { serviceMonitor: { enabled: true }, service: { enabled: false } }, ['service.enabled']],
   ];
   it.each(refused)('refuses %s and says so', async (_, values, messages) => {

@@ -3,15 +3,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The name of what this release makes: the release's, with the chart's unless it says so already. */}}
+{{/* The name of what this release makes: the release's, with the chart's unless it says so already. No Service may have dots. */}}
 {{- define "wal-listener.fullname" -}}
 {{- $name := include "wal-listener.name" . -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 63 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -69,6 +69,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{/* shutdownTimeout as the program will see it. */}}
 {{- define "wal-listener.shutdownTimeout" -}}
 {{- $timeout := include "wal-listener.configured" (dict "root" . "path" (list "shutdowntimeout")) -}}
+{{- range $name, $value := .Values.secret -}}
+{{- if eq (replace "_" "" $name) "WALSHUTDOWNTIMEOUT" }}{{ $timeout = $value }}{{ end -}}
+{{- end -}}
 {{- range .Values.extraEnv -}}
 {{- if and (eq (replace "_" "" .name) "WALSHUTDOWNTIMEOUT") (hasKey . "value") -}}
 {{- $timeout = .value -}}

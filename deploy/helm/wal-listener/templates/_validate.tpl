@@ -19,8 +19,9 @@
 {{- /* What can only stand in the file or in variables that are all known here. */ -}}
 {{- $hidden := or .Values.existingSecret .Values.extraEnvFrom -}}
 {{- $names := list -}}
-{{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
-{{- $names = concat $names (keys .Values.secret) (keys .Values.secretFiles) -}}
+{{- range .Values.extraEnv }}{{ $names = append $names (trimSuffix "_FILE" .name) }}{{ end -}}
+{{- range keys .Values.secret }}{{ $names = append $names (trimSuffix "_FILE" .) }}{{ end -}}
+{{- $names = concat $names (keys .Values.secretFiles) -}}
 {{- $type := include "wal-listener.configured" (dict "root" . "path" (list "publisher" "type")) -}}
 {{- if not (or $type $hidden (has "WAL_PUBLISHER_TYPE" $names)) -}}
 {{- $faults = append $faults "config.publisher.type: required: nats, kafka, rabbitmq, google_pubsub or stdout" -}}
@@ -63,7 +64,14 @@
 {{- $faults = append $faults (printf "%s: is both in secret and in secretFiles; set one of them" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- $seen := dict -}}
+{{- range $name, $_ := .Values.secretFiles }}{{ $_ := set $seen (printf "%s_FILE" $name) true }}{{ end -}}
 {{- range .Values.extraEnv -}}
+{{- /* Kubernetes would take the last one, and mix them up at the next upgrade. */ -}}
+{{- if hasKey $seen .name -}}
+{{- $faults = append $faults (printf "extraEnv %s: is there twice, or as one of secretFiles" .name) -}}
+{{- end -}}
+{{- $_ := set $seen .name true -}}
 {{- $name := replace "_" "" .name -}}
 {{- $owner := get (dict "WALLISTENERSERVERPORT" "ports.http" "WALMONITORINGPROMADDR" "ports.metrics" "WALHEAPSNAPSHOTDIR" "heapSnapshots.enabled" "WALCONFIG" "config") $name -}}
 {{- if $owner -}}
@@ -86,6 +94,14 @@
 {{- $needed := add (include "wal-listener.seconds" $timeout | int) 10 -}}
 {{- if lt (int .) (int $needed) -}}
 {{- $faults = append $faults (printf "terminationGracePeriodSeconds: %d is too short for shutdownTimeout %s; at least %d" (int .) $timeout $needed) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .Values.strategy.type "Recreate") .Values.strategy.rollingUpdate -}}
+{{- $faults = append $faults "strategy.rollingUpdate: only with strategy.type RollingUpdate" -}}
+{{- end -}}
+{{- with .Values.serviceMonitor -}}
+{{- if and .enabled (gt (include "wal-listener.seconds" .scrapeTimeout | int) (include "wal-listener.seconds" .interval | int)) -}}
+{{- $faults = append $faults (printf "serviceMonitor.scrapeTimeout: %s is longer than the interval %s, which Prometheus refuses" .scrapeTimeout .interval) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled (not .Values.service.enabled) -}}
