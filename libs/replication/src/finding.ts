@@ -22,8 +22,7 @@ export function assertNoErrors(findings: readonly Finding[], slot: string): void
   if (first === undefined) return;
   const options = { facts: { slot }, remedy: errors.map(({ remedy }) => remedy).join('\n') };
   if (errors.length === 1) throw new AppError(first.code, first.message, options);
-  const list = errors
-    .map(({ code, message, remedy }) => `- ${code}: ${message}\n  ${remedy.replaceAll('\n', '\n  ')}`)
-    .join('\n');
+  // The remedies stand beside the list, in the same order: each is told once.
+  const list = errors.map(({ code, message }) => `- ${code}: ${message}`).join('\n');
   throw new AppError('PREFLIGHT', `The database is not ready for replication:\n${list}`, options);
 }

@@ -9,6 +9,7 @@ import {
   checkMessageKey,
   messageKeyColumns,
 } from './checks/check-tables.js';
+import { mayBeLeftOut } from './checks/may-be-left-out.js';
 import { APPLICATION_NAME } from './client-config.js';
 import type { ControlConnection } from './control-connection.js';
 import type { Finding } from './finding.js';
@@ -44,14 +45,12 @@ function checkOwnership(publications: readonly Publication[], config: AppConfig)
 
 function checkTables(preflight: Omit<Preflight, 'findings'>, config: AppConfig): readonly Finding[] {
   const { plan, tables, publications } = preflight;
-  const { filterTables, exclude, includeTables, allowMissingReplicaIdentity } = config.listener;
-  const mayBeFiltered =
-    filterTables !== undefined || includeTables.size > 0 || exclude.tables.length > 0 || exclude.schemas.length > 0;
   const identity =
     plan.createPublication === undefined
       ? checkIdentityOfPublished(publications.some(({ needsIdentity }) => needsIdentity) ? tables : [])
-      : checkIdentityBeforeCreation(plan.createPublication, tables, allowMissingReplicaIdentity);
-  return [...identity, ...checkMessageKey(tables, config.publisher.messageKeyFrom, mayBeFiltered)];
+      : checkIdentityBeforeCreation(plan.createPublication, tables, config.listener.allowMissingReplicaIdentity);
+  const isInDoubt = (table: CatalogTable) => mayBeLeftOut(config.listener, table);
+  return [...identity, ...checkMessageKey(tables, config.publisher.messageKeyFrom, isInDoubt)];
 }
 
 /** Looks at server, user, slot, publications and tables, and changes nothing. @throws AppError when a query fails */

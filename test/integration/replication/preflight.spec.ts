@@ -74,7 +74,9 @@ describe('preflight', () => {
     );
     const error = await rejection(sourceFor(configFor(server, 'plain', variables)).open(soon()));
     expect(error).toMatchObject({ code: 'PREFLIGHT', retriable: false });
-    for (const { severity, message } of findings) if (severity === 'error') expect(error.message).toContain(message);
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    expect(error.message.split('\n- ').slice(1)).toEqual(errors.map(({ code, message }) => `${code}: ${message}`));
+    expect((error as AppError).remedy).toBe(errors.map(({ remedy }) => remedy).join('\n'));
   });
 
   it('reports a database that cannot be reached as a finding', async () => {

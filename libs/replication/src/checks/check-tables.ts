@@ -65,12 +65,12 @@ function keyOf(table: CatalogTable, messageKeyFrom: NonNullable<MessageKeyFrom>)
 
 /**
  * messageKeyFrom against the replica identities: DELETE and an UPDATE of other columns carry only those.
- * @param mayBeFiltered whether tables may be left out, so that a fault need not matter
+ * @param isInDoubt whether a table may be left out, so that a fault need not matter
  */
 export function checkMessageKey(
   tables: readonly CatalogTable[],
   messageKeyFrom: MessageKeyFrom,
-  mayBeFiltered: boolean,
+  isInDoubt: (table: CatalogTable) => boolean,
 ): readonly Finding[] {
   if (messageKeyFrom === undefined) return [];
   return tables.flatMap((table): Finding[] => {
@@ -78,7 +78,7 @@ export function checkMessageKey(
     const name = quoteTable(table.schema, table.table);
     const unknown = key.filter((column) => !table.foundColumns.includes(column));
     const unsent = key.filter((column) => !unknown.includes(column) && !isSent(table, column));
-    const severity = mayBeFiltered && messageKeyFrom.kind === 'all' ? 'warning' : 'error';
+    const severity = messageKeyFrom.kind === 'all' && isInDoubt(table) ? 'warning' : 'error';
     const findings: Finding[] = [];
     if (unknown.length > 0) {
       const message = `publisher.messageKeyFrom names ${unknown.join(', ')}, which ${name} does not have`;

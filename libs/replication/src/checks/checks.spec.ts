@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
+import type { FilterAction } from '#lib/config';
+
 import type { CatalogTable } from '../catalog.js';
 import type { ServerFacts } from '../server-facts.js';
 import type { Slot } from '../slot.js';
@@ -7,6 +9,7 @@ import type { SlotPlan } from '../slot-plan.js';
 import { checkServer } from './check-server.js';
 import { checkSlot } from './check-slot.js';
 import { checkIdentityBeforeCreation, checkMessageKey } from './check-tables.js';
+import { mayBeLeftOut } from './may-be-left-out.js';
 import { awaitsApplication } from './synchronous-standby-names.js';
 
 const FACTS: ServerFacts = {
@@ -143,21 +146,58 @@ describe('tables', () => {
   });
 
   const all = { kind: 'all', columns: ['tenant'] } as const;
+  const published = () => false;
+  const inDoubt = () => true;
 
   it('wants the message key within the replica identity', () => {
     const has = table({ foundColumns: ['tenant'] });
-    expect(checkMessageKey([has], all, false)).toMatchObject([{ severity: 'error', code: 'MESSAGE_KEY' }]);
-    expect(checkMessageKey([has], all, true)).toMatchObject([{ severity: 'warning' }]);
-    expect(checkMessageKey([{ ...has, replicaIdentity: 'f' }], all, false)).toEqual([]);
-    expect(checkMessageKey([{ ...has, identityColumns: ['id', 'tenant'] }], all, false)).toEqual([]);
-    expect(checkMessageKey([table({})], all, false)).toEqual([]);
+    expect(checkMessageKey([has], all, published)).toMatchObject([{ severity: 'error', code: 'MESSAGE_KEY' }]);
+    expect(checkMessageKey([has], all, inDoubt)).toMatchObject([{ severity: 'warning' }]);
+    expect(checkMessageKey([{ ...has, replicaIdentity: 'f' }], all, published)).toEqual([]);
+    expect(checkMessageKey([{ ...has, identityColumns: ['id', 'tenant'] }], all, published)).toEqual([]);
+    expect(checkMessageKey([table({})], all, published)).toEqual([]);
   });
 
   it('wants the columns named for one table to exist', () => {
     const byTable = { kind: 'byTable', tables: new Map([['public.t', ['nope']]]) } as const;
-    expect(checkMessageKey([table({})], byTable, true)).toMatchObject([
+    expect(checkMessageKey([table({})], byTable, inDoubt)).toMatchObject([
       { severity: 'error', message: expect.stringContaining('does not have') as unknown },
     ]);
-    expect(checkMessageKey([table({ table: 'u' })], byTable, true)).toEqual([]);
+    expect(checkMessageKey([table({ table: 'u' })], byTable, inDoubt)).toEqual([]);
+  });
+});
+
+describe('mayBeLeftOut', () => {
+  const actions = (name: string, ...listed: FilterAction[]) => new Map([[name, listed]]);
+  const none = {
+    filterTables: undefined,
+    includeTables: new Map<string, FilterAction[]>(),
+    exclude: { schemas: [], tables: [], columns: [] },
+  };
+  const exclude = (tables: readonly string[], schemas: readonly string[] = []) => ({
+    exclude: { ...none.exclude, tables, schemas },
+  });
+
+  it.each([
+    ['no filter', {}, false],
+    ['its name is allowed', { filterTables: actions('t', 'insert') }, false],
+    ['its name with the schema is allowed', { filterTables: actions('public.t', 'update') }, false],
+    ['others are allowed', { filterTables: actions('u', 'insert') }, true],
+    ['nothing of it is allowed', { filterTables: actions('t') }, true],
+    ['a pattern may allow it', { filterTables: actions('/^public/', 'insert') }, true],
+    ['others are excluded', exclude(['u'], ['internal']), false],
+    ['it is excluded', exclude(['PUBLIC.T']), true],
+    ['its schema is excluded', exclude([], ['Public']), true],
+    ['a pattern may exclude it', exclude(['/x/']), true],
+    ['some actions are included', { includeTables: actions('t', 'insert') }, false],
+    ['others are included', { includeTables: actions('u') }, false],
+    ['a pattern may include none of it', { includeTables: actions('/x/') }, true],
+    [
+      'what is allowed is not included',
+      { filterTables: actions('t', 'update'), includeTables: actions('t', 'insert') },
+      true,
+    ],
+  ] as const)('%s', (_, rules, expected) => {
+    expect(mayBeLeftOut({ ...none, ...rules }, { schema: 'public', table: 't' })).toBe(expected);
   });
 });
