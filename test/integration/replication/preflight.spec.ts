@@ -76,7 +76,7 @@ describe('preflight', () => {
     expect(error).toMatchObject({ code: 'PREFLIGHT', retriable: false });
     const errors = findings.filter(({ severity }) => severity === 'error');
     expect(error.message.split('\n- ').slice(1)).toEqual(errors.map(({ code, message }) => `${code}: ${message}`));
-    expect((error as AppError).remedy).toBe(errors.map(({ remedy }) => remedy).join('\n'));
+    expect(error.remedy).toBe(errors.map(({ remedy }) => remedy).join('\n'));
   });
 
   it('reports a database that cannot be reached as a finding', async () => {

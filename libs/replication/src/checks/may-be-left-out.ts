@@ -10,10 +10,10 @@ type Rules = Pick<ListenerConfig, 'filterTables' | 'includeTables' | 'exclude'>;
 export function mayBeLeftOut(rules: Rules, { schema, table }: { readonly schema: string; readonly table: string }) {
   const { filterTables, includeTables, exclude } = rules;
   const names = [table, `${schema}.${table}`];
-  const lowerNames = names.map((name) => name.toLowerCase());
+  const lowerNames = new Set(names.map((name) => name.toLowerCase()));
   const isExcluded =
     exclude.schemas.some((name) => name.toLowerCase() === schema.toLowerCase()) ||
-    exclude.tables.some((name) => regexpKey(name) !== undefined || lowerNames.includes(name.toLowerCase()));
+    exclude.tables.some((name) => regexpKey(name) !== undefined || lowerNames.has(name.toLowerCase()));
   if (isExcluded || [...includeTables.keys()].some((name) => regexpKey(name) !== undefined)) return true;
   const allowed = filterTables && names.flatMap((name) => filterTables.get(name) ?? []);
   const included = names.flatMap((name) => includeTables.get(name) ?? []);
