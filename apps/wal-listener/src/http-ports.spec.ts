@@ -17,8 +17,8 @@ async function twoPorts() {
       response.end('served');
     },
     [
-      { host: '127.0.0.1', port: 0, paths: ['/healthz', '/ready'] },
-      { host: '127.0.0.1', port: 0, paths: ['/metrics'] },
+      { key: 'listener.serverPort', host: '127.0.0.1', port: 0, paths: ['/healthz', '/ready'] },
+      { key: 'monitoring.promAddr', host: '127.0.0.1', port: 0, paths: ['/metrics'] },
     ],
   );
   const [probes, metrics] = servers.map((server) => (server.address() as AddressInfo).port);
@@ -48,6 +48,16 @@ describe('the ports', () => {
       expect(await answer({ port, path })).toBe('404 not found');
     }
     expect(handled).toEqual(['GET /healthz?verbose', 'GET /metrics']);
+  });
+
+  it('that cannot be listened on are told with key, address and reason', async () => {
+    const { metrics } = await twoPorts();
+    const address = { key: 'monitoring.promAddr', host: '127.0.0.1', port: metrics, paths: [] };
+    await expect(listenOn(() => undefined, [address])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: `monitoring.promAddr: cannot listen on 127.0.0.1:${String(metrics)}: address already in use (EADDRINUSE)`,
+      remedy: 'Choose another monitoring.promAddr, or end what uses the port.',
+    });
   });
 
   it('answer HEAD without a body, and refuse what would change something', async () => {

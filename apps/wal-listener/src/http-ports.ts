@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { AppError } from '#lib/kernel';
 
 export interface ListenAddress {
+  /** What configures it, for the error. */
+  readonly key: string;
   readonly host: string | undefined;
   readonly port: number;
   /** What is served there, and nothing else; as they are requested, without a query. */
@@ -20,7 +22,7 @@ const METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD']);
  */
 export async function listenOn(handler: RequestListener, addresses: readonly ListenAddress[]): Promise<Server[]> {
   return Promise.all(
-    addresses.map(async ({ host, port, paths }) => {
+    addresses.map(async ({ key, host, port, paths }) => {
       const server = createServer(
         {
           maxHeaderSize: MAX_HEADER_BYTES,
@@ -33,9 +35,9 @@ export async function listenOn(handler: RequestListener, addresses: readonly Lis
       try {
         await once(server, 'listening');
       } catch (error) {
-        throw new AppError('CONFIG_INVALID', `cannot listen on ${host ?? '*'}:${port}: ${String(error)}`, {
+        throw new AppError('CONFIG_INVALID', `${key}: cannot listen on ${host ?? '*'}:${port}: ${reasonOf(error)}`, {
           cause: error,
-          remedy: 'Choose another listener.serverPort or monitoring.promAddr.',
+          remedy: `Choose another ${key}, or end what uses the port.`,
         });
       }
       // A client that misbehaves must not end the service.
@@ -43,6 +45,13 @@ export async function listenOn(handler: RequestListener, addresses: readonly Lis
       return server;
     }),
   );
+}
+
+/** `address already in use (EADDRINUSE)`, of `listen EADDRINUSE: address already in use :::8080`. */
+function reasonOf(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const [, reason = message] = /^listen \w+: (.*?)(?: \S*:\d+)?$/.exec(message) ?? [];
+  return `${reason} (${code})`;
 }
 
 /** Stops listening and ends idle connections. */

@@ -82,9 +82,14 @@ async function serve(
 function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
   const addresses: ListenAddress[] = [];
   if (listener.serverPort !== undefined) {
-    addresses.push({ host: undefined, port: listener.serverPort, paths: ['/healthz', '/ready'] });
+    addresses.push({
+      key: 'listener.serverPort',
+      host: undefined,
+      port: listener.serverPort,
+      paths: ['/healthz', '/ready'],
+    });
   }
-  if (monitoring.promAddr !== undefined) addresses.push({ ...monitoring.promAddr, paths: ['/metrics'] });
+  if (monitoring.promAddr !== undefined) addresses.push({ key: 'monitoring.promAddr', ...monitoring.promAddr, paths: ['/metrics'] });
   return addresses;
 }
 

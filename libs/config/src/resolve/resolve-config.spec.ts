@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadEnv } from '../testing/load.js';
+import { faultsOf, loadEnv } from '../testing/load.js';
 
 describe('resolveConfig', () => {
   it('resolves every other key', () => {
@@ -85,6 +85,11 @@ describe('resolveConfig', () => {
       shutdownTimeoutMs: 5000,
       heapSnapshotDir: '/heap',
     });
+  });
+
+  it('gives probes and metrics a port each', () => {
+    const env = { WAL_LISTENER_SERVER_PORT: '8080', WAL_MONITORING_PROM_ADDR: '127.0.0.1:8080' };
+    expect(faultsOf(env)).toMatchObject([{ path: 'monitoring.promAddr', source: 'WAL_MONITORING_PROM_ADDR' }]);
   });
 
   it('lists what the filter lets through, in one line', () => {

@@ -10,6 +10,7 @@ export function resolveConfig(bound: BoundConfig, findings: Findings): AppConfig
   const { schema } = bound;
   const { sentryDSN, promAddr, maxLabelValues } = schema.monitoring;
   checkSentryDsn(bound);
+  checkPorts(bound);
   return {
     listener: resolveListener(bound, findings),
     database: resolveDatabase(bound, findings),
@@ -56,6 +57,13 @@ function describeFilter(tables: TableActions): string {
     return `${printableKey(table)} (${actions.length === 0 ? 'nothing' : actions.join(', ')})`;
   });
   return parts.length === 0 ? 'nothing at all' : parts.join('; ');
+}
+
+function checkPorts(bound: BoundConfig): void {
+  const { listener, monitoring } = bound.schema;
+  if (bound.isBroken('listener.serverPort') || bound.isBroken('monitoring.promAddr')) return;
+  if (monitoring.promAddr === undefined || monitoring.promAddr.port !== listener.serverPort) return;
+  bound.refuse('monitoring.promAddr', 'another port than listener.serverPort: probes and metrics have one each');
 }
 
 function checkSentryDsn(bound: BoundConfig): void {
