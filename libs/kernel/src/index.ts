@@ -7,6 +7,6 @@ export { noReports, type ErrorReporter, type ReportSeverity } from './error-repo
 export { compileGoRegexp, regexpKey, replaceAllGo } from './go-regexp.js';
 export { silentLogger, type LogFields, type Logger } from './logger.js';
 export { noMetrics, type Metrics, type PassOverPolicy } from './metrics.js';
-export { isSameTrouble } from './same-trouble.js';
+export { isSameTrouble, troubleOf } from './same-trouble.js';
 export type { SlotReading } from './slot-reading.js';
 export { CLOCK, ERROR_REPORTER, LOGGER, METRICS } from './tokens.js';

@@ -1,8 +1,9 @@
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, Backoff, deferred, isSameTrouble, sleep } from '#lib/kernel';
+import { AppError, Backoff, deferred, sleep } from '#lib/kernel';
 import type { CancelTimer, Clock, Logger, Metrics } from '#lib/kernel';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
+import { TroubleLog } from '../trouble-log.js';
 import type { Lane } from './bucket-lanes.js';
 import { Dispatcher } from './dispatcher.js';
 import { Fence, type PubsubMemory } from './fence.js';
@@ -46,6 +47,7 @@ export class PubsubPublisher implements Publisher {
   private readonly stopping = new AbortController();
   private ended = false;
   private trouble: AppError | undefined;
+  private readonly troubleLog: TroubleLog;
   private readonly failing = new Set<Lane>();
   private readonly refusals = new Backoff(MIN_REFUSAL_MS, MAX_REFUSAL_MS);
   /** Lanes that were refused, until the back-off is over and there is a link. */
@@ -59,6 +61,7 @@ export class PubsubPublisher implements Publisher {
   ) {
     const { settings, memory, logger, metrics, clock, deadLetterTopic } = parts;
     const { publisher, project } = settings;
+    this.troubleLog = new TroubleLog(logger);
     this.settle = new SettleBatch(listener);
     this.dispatcher = new Dispatcher(
       {
@@ -239,10 +242,7 @@ export class PubsubPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per trouble, not per attempt.
-    if (!isSameTrouble(this.trouble, error)) {
-      this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
-    }
+    this.troubleLog.met(error);
     this.trouble = error;
     this.listener.brokerState(error);
   }
@@ -264,7 +264,7 @@ export class PubsubPublisher implements Publisher {
     this.refusals.reset();
     if (this.trouble === undefined) return;
     this.trouble = undefined;
-    this.parts.logger.info('the broker takes events again');
+    this.troubleLog.over('the broker takes events again');
     this.listener.brokerState(undefined);
   }
 

@@ -1,15 +1,19 @@
-import { isSameTrouble, type AppError, type Logger } from '#lib/kernel';
+import type { AppError, Logger } from '#lib/kernel';
 import type { PublisherListener } from '../publisher.js';
+import { TroubleLog } from '../trouble-log.js';
 
-/** What stands in the way of publishing, told to whoever listens: one log line per trouble, not per attempt. */
+/** What stands in the way of publishing, told to whoever listens: one log line per cause, not per attempt. */
 export class BrokerTrouble {
   private error: AppError | undefined;
   private untilSeq = 0;
+  private readonly log: TroubleLog;
 
   constructor(
     private readonly listener: Pick<PublisherListener, 'brokerState'>,
-    private readonly logger: Logger,
-  ) {}
+    logger: Logger,
+  ) {
+    this.log = new TroubleLog(logger);
+  }
 
   get current(): AppError | undefined {
     return this.error;
@@ -17,9 +21,7 @@ export class BrokerTrouble {
 
   /** @param untilSeq what was tried: the trouble is over when all before it is settled */
   met(error: AppError, untilSeq: number): void {
-    if (!isSameTrouble(this.error, error)) {
-      this.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
-    }
+    this.log.met(error);
     this.error = error;
     this.untilSeq = untilSeq;
     this.listener.brokerState(error);
@@ -29,7 +31,7 @@ export class BrokerTrouble {
   settledBefore(seq: number): void {
     if (this.error === undefined || seq < this.untilSeq) return;
     this.error = undefined;
-    this.logger.info('Kafka takes events again');
+    this.log.over('Kafka takes events again');
     this.listener.brokerState(undefined);
   }
 }

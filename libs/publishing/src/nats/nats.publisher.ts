@@ -1,10 +1,11 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, isSameTrouble, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
+import { AppError, type Clock, type Logger, type Metrics, sleep } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
 import { deadLetterName } from '../topic-name.js';
+import { TroubleLog } from '../trouble-log.js';
 import type { LinkPool } from './link-pool.js';
 import type { NatsLink } from './nats-link.js';
 import { Recovery } from './recovery.js';
@@ -53,12 +54,14 @@ export class NatsPublisher implements Publisher {
   private link: NatsLink | undefined;
   private stream = '';
   private trouble: AppError | undefined;
+  private readonly troubleLog: TroubleLog;
 
   constructor(
     private readonly parts: NatsPublisherParts,
     private readonly listener: PublisherListener,
   ) {
     const { publisher, logger, metrics, clock, ackTimeoutMs, memory } = parts;
+    this.troubleLog = new TroubleLog(logger);
     this.settle = new SettleBatch(listener);
     this.sender = new NatsSender(
       {
@@ -202,10 +205,7 @@ export class NatsPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per trouble, not per attempt.
-    if (!isSameTrouble(this.trouble, error)) {
-      this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
-    }
+    this.troubleLog.met(error);
     this.trouble = error;
     this.listener.brokerState(error);
   }
@@ -214,7 +214,7 @@ export class NatsPublisher implements Publisher {
     this.recovery.succeeded();
     if (this.trouble === undefined) return;
     this.trouble = undefined;
-    this.parts.logger.info('the broker takes events again');
+    this.troubleLog.over('the broker takes events again');
     this.listener.brokerState(undefined);
   }
 

@@ -1,10 +1,11 @@
 import type { PublisherConfig } from '#lib/config';
 import type { OutgoingEvent } from '#lib/events';
-import { AppError, isSameTrouble, type Clock, type Logger, type Metrics, sleep, withTimeout } from '#lib/kernel';
+import { AppError, type Clock, type Logger, type Metrics, sleep, withTimeout } from '#lib/kernel';
 import { EventWindow } from '../event-window.js';
 import type { Publisher, PublisherListener } from '../publisher.js';
 import { SettleBatch } from '../settle-batch.js';
 import { deadLetterName } from '../topic-name.js';
+import { TroubleLog } from '../trouble-log.js';
 import { abortable } from './abortable.js';
 import { ensureExchange } from './exchange-setup.js';
 import { takePlace } from './fence.js';
@@ -66,6 +67,7 @@ export class RabbitmqPublisher implements Publisher {
   /** The slot is ours: every new link has to take its place at the broker first. */
   private prepared = false;
   private trouble: AppError | undefined;
+  private readonly troubleLog: TroubleLog;
   /** Something was stored over the link at hand. */
   private hasStored = false;
 
@@ -74,6 +76,7 @@ export class RabbitmqPublisher implements Publisher {
     private readonly listener: PublisherListener,
   ) {
     const { publisher, logger, metrics, clock, ackTimeoutMs } = parts;
+    this.troubleLog = new TroubleLog(logger);
     this.settle = new SettleBatch(listener);
     this.sender = new RabbitSender(
       {
@@ -264,10 +267,7 @@ export class RabbitmqPublisher implements Publisher {
   }
 
   private onTrouble(error: AppError): void {
-    // One line per trouble, not per attempt.
-    if (!isSameTrouble(this.trouble, error)) {
-      this.parts.logger.warn(`cannot publish for now: ${error.message}`, { code: error.code, ...error.facts });
-    }
+    this.troubleLog.met(error);
     this.trouble = error;
     this.listener.brokerState(error);
   }
@@ -278,7 +278,7 @@ export class RabbitmqPublisher implements Publisher {
     this.recovery.succeeded();
     if (this.trouble === undefined) return;
     this.trouble = undefined;
-    this.parts.logger.info('the broker takes events again');
+    this.troubleLog.over('the broker takes events again');
     this.listener.brokerState(undefined);
   }
 
