@@ -50,7 +50,10 @@ describe('HeapSnapshots', () => {
     const missing = new HeapSnapshots(write);
     missing.configure(join(folder, 'absent'), logger);
     missing.request();
-    expect(lines).toEqual([lines[0], expect.stringMatching(/^error .*absent.*ENOENT/)]);
+    expect(lines.slice(1)).toEqual([
+      expect.stringMatching(/^warn heapSnapshotDir cannot be written to .*absent.*ENOENT/),
+      expect.stringMatching(/^error .*absent.*ENOENT/),
+    ]);
 
     const full = new HeapSnapshots((path) => {
       writeFileSync(path, 'a part');
@@ -58,8 +61,7 @@ describe('HeapSnapshots', () => {
     });
     full.configure(folder, logger);
     full.request();
-    expect(lines).toHaveLength(3);
-    expect(lines[2]).toMatch(/^error .*ENOSPC/);
+    expect(lines.slice(3)).toEqual([expect.stringMatching(/^error .*ENOSPC/)]);
     expect(readdirSync(folder)).toEqual([]);
   });
 });

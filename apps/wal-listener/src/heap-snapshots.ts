@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
 import type { Logger } from '#lib/kernel';
@@ -25,9 +25,10 @@ export class HeapSnapshots {
     process.on('SIGUSR2', () => this.request());
   }
 
-  /** Says where snapshots go (undefined = they are off). */
+  /** Says where snapshots go (undefined = they are off); warns of a directory that cannot take them. */
   configure(directory: string | undefined, logger: Logger): void {
     this.target = { directory: directory === undefined ? undefined : resolve(directory), logger };
+    warnUnlessWritable(this.target);
     for (; this.waiting > 0; this.waiting -= 1) this.take(this.target);
   }
 
@@ -69,5 +70,15 @@ export class HeapSnapshots {
     this.taken += 1;
     const time = new Date().toISOString().replaceAll(/[-:.]/g, '');
     return `wal-listener-${String(process.pid)}-${time}-${String(this.taken)}.heapsnapshot`;
+  }
+}
+
+/** When one is wanted the process is in trouble: too late to learn that there is no place for it. */
+function warnUnlessWritable({ directory, logger }: Target): void {
+  if (directory === undefined) return;
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    logger.warn('heapSnapshotDir cannot be written to', { path: directory, error: String(error) });
   }
 }
