@@ -5,6 +5,7 @@ import { createPublisherDriver, type BrokerFinding } from '#lib/publishing';
 import { runPreflight, type PreflightReport } from '#lib/replication';
 import { renderReport, reportWidth, type CheckReport } from '../check-report.js';
 import { paintFor } from '../paint.js';
+import { unmatchedNames } from '../unmatched-names.js';
 
 /** A side that does not answer in this time counts as unreachable. */
 const TIMEOUT_MS = 15_000;
@@ -51,7 +52,10 @@ async function checkDatabase(config: AppConfig): Promise<PartReport> {
   const { findings, examined } = await runPreflight(config, silentLogger, AbortSignal.timeout(TIMEOUT_MS));
   return {
     seen: describeDatabase(config, examined),
-    findings: findings.map((finding) => ({ part: 'database', ...finding })),
+    findings: [
+      ...(examined === undefined ? [] : unmatchedNames(config, examined.tables)),
+      ...findings.map((finding) => ({ part: 'database' as const, ...finding })),
+    ],
   };
 }
 
