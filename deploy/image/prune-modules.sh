@@ -1,7 +1,7 @@
 #!/bin/sh
 # Removes from a folder of production dependencies what no program reads at run time, more than half of it:
 #   prune-modules.sh node_modules
-# test/deploy/image.spec.ts starts the service with every broker from what is left.
+# test/deploy/image.spec.ts starts the service with every broker from what is left, and looks for modules that are missed.
 set -eu
 cd "${1:?the node_modules folder}"
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeWithTools } from '../support/deploy-tools.js';
@@ -8,6 +8,7 @@ import { freePort } from '../support/free-port.js';
 import { startDatabase } from '../support/postgres.js';
 import { databaseVariables, repositoryRoot } from '../support/service.js';
 import { tempDir, type TempDir } from '../support/temp-dir.js';
+import { missingModules } from './support/asked-for.js';
 import { buildImage, makeRemovable, type BuiltImage } from './support/built-image.js';
 import { contextFilter } from './support/dockerfile.js';
 
@@ -145,6 +146,17 @@ describe('the image', () => {
     await using program = image.start(entrypoint, ['--version'], {});
     expect(await program.waitForExit()).toEqual({ code: 0, signal: null });
     expect(program.stdout).toEqual([expect.stringMatching(/^wal-listener \d+\.\d+\.\d+ \(commit 0123456789ab\)$/)]);
+  });
+
+  it('has every module that another one asks for, be it late', async () => {
+    const folders = files.map(({ path }) => /^\/app(\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+    const packages = [...new Set(folders.filter((folder) => folder !== undefined))];
+    const entries = packages.flatMap((folder) =>
+      readdirSync(fromRoot(folder), { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()),
+    );
+    const all = new Set(entries.map((entry) => `/${relative(repositoryRoot(), join(entry.parentPath, entry.name))}`));
+    const paths = new Set(files.map(({ path }) => path.replace(/^\/app/, '')));
+    expect(await missingModules({ paths, locate: (path) => image.path(`/app${path}`) }, all)).toEqual([]);
   });
 
   it.each(['nats', 'kafka', 'rabbitmq', 'google_pubsub'])('has what it needs to reach %s', async (type) => {
