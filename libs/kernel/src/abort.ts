@@ -28,6 +28,25 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** A signal that aborts with another one, until it is unlinked. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  /** Leaves no trace at the other one. */
+  readonly unlink: () => void;
+}
+
+/**
+ * For work that is done again and again under a signal that lives as long as the process: whatever is derived from the
+ * signal given out goes with it, whereas Node keeps a few bytes at a signal for every AbortSignal.any() of it.
+ */
+export function linkedSignal(source: AbortSignal): LinkedSignal {
+  const own = new AbortController();
+  const onAbort = () => own.abort(source.reason);
+  if (source.aborted) onAbort();
+  source.addEventListener('abort', onAbort, { once: true });
+  return { signal: own.signal, unlink: () => source.removeEventListener('abort', onAbort) };
+}
+
 /**
  * The value of `work`, or a rejection made by `onTimeout` when it takes longer than `ms`.
  * The work itself is not cancelled; whoever started it closes what it holds.

@@ -1,4 +1,4 @@
-export { aborted, deferred, sleep, withTimeout, type Deferred } from './abort.js';
+export { aborted, deferred, linkedSignal, sleep, withTimeout, type Deferred } from './abort.js';
 export { AppError, toAppError, type AppErrorOptions, type ErrorFacts } from './app-error.js';
 export { Backoff } from './backoff.js';
 export { systemClock, type CancelTimer, type Clock } from './clock.js';

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { AppConfig } from '#lib/config';
 import {
@@ -28,10 +29,14 @@ async function attempts(outcomes: readonly AppError[]) {
   };
   const state = new PipelineState(systemClock, noMetrics, 90_000);
   const readyAtClose: boolean[] = [];
+  const signals: AbortSignal[] = [];
+  const listeners: number[] = [];
   let attempt = 0;
   const driver = {
     create: () => ({
-      open: () => {
+      open: (signal: AbortSignal) => {
+        signals.push(signal);
+        listeners.push(getEventListeners(stop.signal, 'abort').length);
         const outcome = outcomes[attempt];
         attempt += 1;
         if (outcome === undefined) stop.abort();
@@ -57,7 +62,7 @@ async function attempts(outcomes: readonly AppError[]) {
     () => undefined,
     (error: unknown) => error,
   );
-  return { error: await ended, lines, reported, state, readyAtClose };
+  return { error: await ended, lines, reported, state, readyAtClose, stop: stop.signal, signals, listeners };
 }
 
 const unreachable = (message = 'refused') => new AppError('BROKER_UNREACHABLE', message);
@@ -80,6 +85,16 @@ describe('the supervisor', () => {
     const { readyAtClose } = await attempts([inUse, inUse]);
     // Waiting as standby, then told to stop while the third attempt still has to close.
     expect(readyAtClose).toEqual([false, true, false]);
+  });
+
+  it('leaves nothing at the signal to stop, however many attempts a standby makes', async () => {
+    const inUse = new AppError('SLOT_IN_USE', 'another streams');
+    const { stop, signals, listeners } = await attempts([inUse, inUse]);
+    // Node keeps something for every AbortSignal.any() at a signal for as long as that signal lives.
+    expect(new Set([stop, ...signals]).size).toBe(4);
+    expect(new Set(listeners).size).toBe(1);
+    expect(getEventListeners(stop, 'abort')).toEqual([]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
   });
 
   it('ends with the failure that trying again cannot mend', async () => {

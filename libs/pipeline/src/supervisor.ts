@@ -4,6 +4,7 @@ import {
   Backoff,
   deferred,
   isSameTrouble,
+  linkedSignal,
   sleep,
   toAppError,
   type AppError,
@@ -132,8 +133,18 @@ export class Supervisor {
     await sleep(delayMs, signal);
   }
 
-  /** One attempt: broker first, so that a paused walsender does not wait for a broker that is down. */
-  private async attempt(signal: AbortSignal): Promise<void> {
+  /** One attempt, with a signal of its own: a standby makes one every second, for weeks. */
+  private async attempt(stopped: AbortSignal): Promise<void> {
+    const { signal, unlink } = linkedSignal(stopped);
+    try {
+      await this.connectAndStream(signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  /** Broker first, so that a paused walsender does not wait for a broker that is down. */
+  private async connectAndStream(signal: AbortSignal): Promise<void> {
     const { driver, source } = this.parts;
     const relay = new ListenerRelay();
     const publisher = driver.create(relay);

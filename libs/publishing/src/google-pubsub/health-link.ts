@@ -13,7 +13,7 @@ export class HealthLink {
 
   /** Asks Pub/Sub for a sign of life; a check during another one shares its outcome. @throws AppError BROKER_* */
   check(signal: AbortSignal): Promise<void> {
-    this.running ??= this.run(AbortSignal.any([signal, this.stopping])).finally(() => (this.running = undefined));
+    this.running ??= this.run(signal).finally(() => (this.running = undefined));
     return this.running;
   }
 
@@ -28,7 +28,7 @@ export class HealthLink {
         await this.link.probe();
         return;
       }
-      const link = await PubsubLink.open(this.settings, signal, true);
+      const link = await PubsubLink.open(this.settings, AbortSignal.any([signal, this.stopping]), true);
       if (this.ended) link.abandon();
       else this.link = link;
     } catch (error) {
