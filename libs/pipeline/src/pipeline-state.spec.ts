@@ -122,5 +122,12 @@ describe('PipelineState', () => {
     state.enter('connecting');
     time.nowMs = 62_000;
     expect(state.notStreamingForMs).toBe(2_000);
+    // A week as standby, while another streamed, is not a week without events.
+    state.enter('standby');
+    time.nowMs += 604_800_000;
+    expect(state.notStreamingForMs).toBe(0);
+    state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
+    time.nowMs += 1_000;
+    expect(state.notStreamingForMs).toBe(1_000);
   });
 });

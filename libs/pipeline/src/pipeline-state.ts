@@ -63,14 +63,14 @@ export class PipelineState {
     return this.currentPhase;
   }
 
-  /** Milliseconds since events could last flow; 0 while they can. */
+  /** Milliseconds since events could last flow; 0 while they can, be it through another replica. */
   get notStreamingForMs(): number {
-    return this.currentPhase === 'streaming' ? 0 : this.clock.now() - this.lastStreamingMs;
+    return this.isServed() ? 0 : this.clock.now() - this.lastStreamingMs;
   }
 
   /** @param error what ended the attempt, for `waiting` and `failed` */
   enter(phase: PipelinePhase, error?: AppError): void {
-    if (this.currentPhase === 'streaming') this.lastStreamingMs = this.clock.now();
+    if (this.isServed()) this.lastStreamingMs = this.clock.now();
     this.currentPhase = phase;
     // While stopping the same publisher goes on until what is in flight is settled.
     if (phase !== 'stopping') this.publisherTrouble = undefined;
@@ -149,9 +149,14 @@ export class PipelineState {
     };
   }
 
+  /** This replica streams, or another does. */
+  private isServed(): boolean {
+    return this.currentPhase === 'streaming' || this.currentPhase === 'standby';
+  }
+
   private streamVerdict(): Verdict {
     const phase = this.currentPhase;
-    const ok = phase === 'streaming' || phase === 'standby';
+    const ok = this.isServed();
     const detail = ok || this.lastError === undefined ? phase : `${phase}: ${this.lastError.code}`;
     const silentMs = this.silentForMs();
     return { ok, detail, ...(silentMs !== undefined && { facts: { silentMs: Math.round(silentMs) } }) };

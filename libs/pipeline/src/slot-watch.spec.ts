@@ -82,13 +82,15 @@ describe('SlotWatch', () => {
 
   it('takes a failure as what is known of the database, until it answers', async () => {
     let fails = true;
-    const { state, watch, pass } = stage(() =>
+    const { state, watch, lagSeconds, pass } = stage(() =>
       fails ? Promise.reject(new AppError('PG_CONNECTION_LOST', 'refused')) : Promise.resolve(READING),
     );
     watch.start(30_000);
     state.enter('waiting', new AppError('BROKER_UNREACHABLE', 'down'));
     await pass(30_000);
     expect(state.parts().database).toEqual({ ok: false, detail: 'database: PG_CONNECTION_LOST' });
+    // What waits there is not known; that nothing flows is.
+    expect(lagSeconds).toHaveBeenLastCalledWith(30);
     fails = false;
     await pass(30_000);
     expect(state.parts().database).toEqual({ ok: true, detail: 'reachable' });

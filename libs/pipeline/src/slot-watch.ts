@@ -42,14 +42,20 @@ export class SlotWatch {
       if (this.isTold()) return;
       state.checked('database', undefined);
       state.slot(reading);
-      // The active replica tells for a standby.
-      const isBehind = state.phase !== 'standby' && reading !== undefined && reading.lagBytes > 0;
-      this.metrics.lagSeconds(isBehind ? state.notStreamingForMs / 1000 : 0);
+      this.tellLag(reading !== undefined && reading.lagBytes > 0);
     } catch (error) {
-      if (!this.isTold()) state.checked('database', toAppError(error));
+      if (this.isTold()) return;
+      state.checked('database', toAppError(error));
+      // It may be behind, and nothing flows.
+      this.tellLag(true);
     } finally {
       this.isReading = false;
     }
+  }
+
+  /** For a standby, 0: the active replica tells. */
+  private tellLag(isBehind: boolean): void {
+    this.metrics.lagSeconds(isBehind ? this.state.notStreamingForMs / 1000 : 0);
   }
 
   /** Whether a session reads the slot itself, or nobody needs to. */
