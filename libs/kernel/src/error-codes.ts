@@ -98,7 +98,7 @@ const SLOT = {
   ),
   SLOT_LOST: fatal(
     'The slot was in use before and is gone or invalidated: changes since its last position cannot be read any more. As a warning: it is close to that, or a loss could not be told from a first start.',
-    'Synchronise the consumers anew, then start once with listener.onSlotLost: recreate, which says which range of the WAL is gone; docs/operations.md has the steps.',
+    'Make the slot anew first: start once with listener.onSlotLost: recreate, which says which range of the WAL is gone. Then synchronise the consumers anew; docs/operations.md has the steps.',
     {
       sql: "SELECT slot_name, active, confirmed_flush_lsn, wal_status, safe_wal_size FROM pg_replication_slots;\n-- To keep more WAL for slots:\nALTER SYSTEM SET max_slot_wal_keep_size = '50GB';\nSELECT pg_reload_conf();",
     },
@@ -126,16 +126,16 @@ const SLOT = {
   ),
   PUBLICATION_MISSING: fatal(
     'The publication does not exist, or was dropped while it was in use.',
-    'Create it before the slot. Where the slot exists already, what was written until now cannot be decoded: recover it by other means, drop the slot and start anew.',
+    'Create it before the slot. Where the slot exists already, what was written until now cannot be decoded: drop the slot, start anew, and only then recover it by other means.',
     {
-      sql: 'CREATE PUBLICATION "wal-listener" FOR ALL TABLES;\n-- When there is a slot already, and what it kept is recovered by other means:\nSELECT pg_drop_replication_slot(\'wal_listener\');',
+      sql: 'CREATE PUBLICATION "wal-listener" FOR ALL TABLES;\n-- When there is a slot already; what it kept must be recovered by other means, once there is a new one:\nSELECT pg_drop_replication_slot(\'wal_listener\');',
     },
   ),
   PUBLICATION_TOO_YOUNG: fatal(
     'The publication did not exist yet at a position that must be decoded: it was made, or made anew, after the slot.',
-    'Recover the changes since the confirmed position by other means, drop the slot and the publication, and start anew.',
+    'Drop the slot and the publication, start anew, and only then recover the changes since the confirmed position by other means.',
     {
-      sql: "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'wal_listener';\n-- When what came after it is recovered by other means:\nSELECT pg_drop_replication_slot('wal_listener');\nDROP PUBLICATION \"wal-listener\";",
+      sql: "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'wal_listener';\n-- What came after it must be recovered by other means, once there is a new slot:\nSELECT pg_drop_replication_slot('wal_listener');\nDROP PUBLICATION \"wal-listener\";",
     },
   ),
   REPLICA_IDENTITY: fatal(

@@ -29,7 +29,7 @@ export function assertObjects(
       cause,
       facts,
       remedy:
-        'Changes from the drop on cannot be decoded. Recover them by other means, then drop the slot and start anew:\n' +
+        'Changes from the drop on cannot be decoded. Drop the slot, start anew, and only then recover them by other means:\n' +
         `SELECT pg_drop_replication_slot('${objects.slot}');\nTo choose what is published, before that start:\n` +
         missing.map((name) => `${createPublicationSql(name)};`).join('\n'),
     });

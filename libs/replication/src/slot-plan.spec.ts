@@ -93,6 +93,17 @@ describe('planSlot', () => {
     expect(codes({ publications: MARKED, onSlotLost, createSlot: 'never' })).toEqual(['SLOT_LOST']);
   });
 
+  it('tells to make the slot before the consumers are synchronised, in the way that createSlot leaves', () => {
+    const slot = { ...SLOT, invalidation: 'wal_removed' };
+    const remedy = (createSlot: SlotSituation['createSlot']) =>
+      plan({ slot, publications: MARKED, createSlot }).findings[0]?.remedy;
+    expect(remedy('auto')).toMatch(
+      /slot anew first, then synchronise .*recreate.*\nSELECT pg_drop_.*\nCOMMENT ON .*;$/,
+    );
+    expect(remedy('never')).toMatch(/slot anew first, then synchronise .*\nSELECT pg_drop_.*\nSELECT pg_create_.*;$/);
+    expect(remedy('never')).not.toContain('recreate');
+  });
+
   it('makes nothing when told never to', () => {
     expect(plan({ createSlot: 'never' })).toMatchObject({ createPublication: undefined, createSlot: false });
     expect(codes({ createSlot: 'never' })).toEqual(['PUBLICATION_MISSING', 'SLOT_MISSING']);

@@ -61,8 +61,8 @@ function missingPublications(situation: SlotSituation): readonly Finding[] {
       const remedy =
         situation.slot === undefined
           ? `${createPublicationSql(name)};`
-          : `Recover the changes since ${formatLsn(situation.slot.confirmedFlushLsn ?? 0n)} by other means, then drop ` +
-            `the slot and start anew:\nSELECT pg_drop_replication_slot('${situation.slotName}');`;
+          : 'Drop the slot, start anew, and only then recover the changes since ' +
+            `${formatLsn(situation.slot.confirmedFlushLsn ?? 0n)} by other means:\nSELECT pg_drop_replication_slot('${situation.slotName}');`;
       return error('PUBLICATION_MISSING', message, remedy);
     });
 }
@@ -76,16 +76,12 @@ const NOTHING_TO_DO: SlotPlan = {
 };
 
 function planForLostSlot(situation: SlotSituation, reason: string): SlotPlan {
-  const { slotName, slot, publications, onSlotLost } = situation;
+  const { slotName, slot, onSlotLost } = situation;
   const from = slot?.confirmedFlushLsn;
   if (onSlotLost === 'recreate' && situation.createSlot === 'auto') {
     const findings = missingPublications(situation);
     return { createPublication: undefined, dropSlot: slot !== undefined, createSlot: true, gap: { from }, findings };
   }
-  const sql = publications
-    .filter(({ comment }) => markedSlots(comment).includes(slotName))
-    .map(({ name, comment }) => `${commentSql(name, withoutMark(comment, slotName))};`);
-  if (slot !== undefined) sql.unshift(`SELECT pg_drop_replication_slot('${slotName}');`);
   const since = from === undefined ? '' : ` after ${formatLsn(from)}`;
   return {
     ...NOTHING_TO_DO,
@@ -93,10 +89,25 @@ function planForLostSlot(situation: SlotSituation, reason: string): SlotPlan {
       error(
         'SLOT_LOST',
         `Slot ${slotName} ${reason}: changes${since} that were not yet published cannot be read any more`,
-        `Re-synchronise the consumers, then start with listener.onSlotLost: recreate, or as if for the first time after:\n${sql.join('\n')}`,
+        lostSlotRemedy(situation),
       ),
     ],
   };
+}
+
+/** The slot comes before the copy of the tables: what is written between the two would be in neither. */
+function lostSlotRemedy({ slotName, slot, publications, createSlot }: SlotSituation): string {
+  const drop = slot === undefined ? [] : [`SELECT pg_drop_replication_slot('${slotName}');`];
+  const after = 'then synchronise the consumers anew (docs/operations.md)';
+  if (createSlot === 'never') {
+    const create = `SELECT pg_create_logical_replication_slot('${slotName}', 'pgoutput');`;
+    return [`Make the slot anew first, ${after}:`, ...drop, create].join('\n');
+  }
+  const unmark = publications
+    .filter(({ comment }) => markedSlots(comment).includes(slotName))
+    .map(({ name, comment }) => `${commentSql(name, withoutMark(comment, slotName))};`);
+  const start = 'start once with listener.onSlotLost: recreate, or as if for the first time after the statements here';
+  return [`Make the slot anew first, ${after}: ${start}.`, ...drop, ...unmark].join('\n');
 }
 
 function planForNewSlot(situation: SlotSituation): SlotPlan {
