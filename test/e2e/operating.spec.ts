@@ -48,12 +48,22 @@ describe('wal-listener check', () => {
 
   it('lists what is wrong on both sides, with the SQL that mends it', async () => {
     await server.query('CREATE TABLE nokey (id int)');
-    const wrong = { ...env, WAL_PUBLISHER_ADDRESS: `nats://127.0.0.1:${await freePort()}` };
+    const wrong = {
+      ...env,
+      WAL_PUBLISHER_ADDRESS: `nats://127.0.0.1:${await freePort()}`,
+      WAL_LISTENER_EXCLUDE_TABLES: 'nokeys',
+    };
     await using child = startService(wrong, { args: ['check', '--json'] });
     expect(await child.waitForExit(60_000)).toEqual({ code: 1, signal: null });
     const report = JSON.parse(child.stdout.join('\n')) as { ok: boolean; findings: { code: string; remedy: string }[] };
     expect(report.ok).toBe(false);
     expect(report.findings).toContainEqual(expect.objectContaining({ part: 'broker', code: 'BROKER_UNREACHABLE' }));
+    expect(report.findings).toContainEqual(
+      expect.objectContaining({
+        severity: 'warning',
+        message: 'listener.exclude.tables: there is no published table nokeys',
+      }),
+    );
     const identity = report.findings.find(({ code }) => code === 'REPLICA_IDENTITY');
     expect(identity?.remedy).toContain('ALTER TABLE "public"."nokey" REPLICA IDENTITY FULL');
 
