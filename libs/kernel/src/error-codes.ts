@@ -45,7 +45,7 @@ const PROCESS = {
 const CONNECTION = {
   PG_CONNECTION_LOST: retry(
     'The connection to PostgreSQL could not be made or broke: the server is down, starts, stops, is silent or has no connection free, the host name does not resolve, the host is a standby or read-only, or this process stood still for long.',
-    'Check database.host, database.port, the firewall, and that the server runs and is the read-write one; retried for ever.',
+    'Check database.host, database.port, the firewall, and that the server runs and is the read-write one.',
     {
       shell: 'pg_isready -h HOST -p 5432',
       sql: "SELECT pg_is_in_recovery(), current_setting('max_connections') AS allowed, count(*) AS used FROM pg_stat_activity;",
@@ -170,12 +170,12 @@ ALTER TABLE public.log REPLICA IDENTITY FULL;`,
 const BROKERS = {
   BROKER_UNREACHABLE: retry(
     'The broker could not be reached or the connection broke; of standard output: nobody reads it.',
-    'Check publisher.address, publisher.enableTLS, the firewall, and that the broker runs; retried for ever.',
+    'Check publisher.address, publisher.enableTLS, the firewall, and that the broker runs.',
     { shell: 'nc -vz HOST PORT' },
   ),
   BROKER_REFUSED: retry(
     'The broker answers but does not take messages for now: a quota, an alarm or a full queue, no leader or too few in-sync replicas, or the stream, exchange or topic was deleted.',
-    'See the reason in the message, and the state of the broker; retried for ever.',
+    'See the reason in the message, and the state of the broker.',
     {
       shell:
         'nats stream info STREAM\nkafka-topics.sh --bootstrap-server HOST:9092 --describe --under-min-isr-partitions\nrabbitmq-diagnostics alarms',
@@ -183,7 +183,7 @@ const BROKERS = {
   ),
   BROKER_TIMEOUT: retry(
     'The broker did not answer in time: no acknowledgement within listener.ackTimeout, no answer to a request, or no room for new events for listener.maxPause.',
-    "Check the broker's load and disks and the network, and raise listener.ackTimeout where it is only slow; retried for ever.",
+    "Check the broker's load and disks and the network, and raise listener.ackTimeout where it is only slow.",
   ),
   BROKER_AUTH: fatal(
     'The broker refused the credentials, or the user may not do what publishing needs.',

@@ -25,7 +25,7 @@ describe('database TLS', () => {
   it.each([
     [{ WAL_DATABASE_ENABLE_TLS: 'true' }, 'database.sslMode is require'],
     [{ WAL_DATABASE_SSL_SKIP_VERIFY: 'true' }, 'database.ssl.skipVerify is true'],
-    [{ WAL_DATABASE_ENABLE_TLS: 'false', WAL_DATABASE_CA_CERT: 'x' }, 'database.caCert has no effect'],
+    [{ WAL_DATABASE_ENABLE_TLS: 'false', WAL_DATABASE_CA_CERT: 'x' }, 'without effect: database.caCert'],
   ])('warns about %j', (env, text) => {
     expect(loadEnv(env).warnings).toEqual([expect.stringContaining(text)]);
   });

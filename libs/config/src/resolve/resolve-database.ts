@@ -41,7 +41,7 @@ function resolveSslMode(bound: BoundConfig, findings: Findings): SslMode {
   const set = TLS_KEYS.filter((key) => bound.isSet(key));
   if (enableTLS === false) {
     if (set.length > 0 && sslMode !== 'disable') {
-      findings.warn(`database.enableTLS is false: the connection is not encrypted, ${set.join(', ')} has no effect`);
+      findings.warn(`database.enableTLS is false: the connection is not encrypted; without effect: ${set.join(', ')}`);
     }
     return 'disable';
   }

@@ -35,7 +35,7 @@ describe('publisher', () => {
 
   it('warns about certificates without TLS', () => {
     expect(loadEnv({ WAL_PUBLISHER_CA_CERT: 'ca.pem' }).warnings).toEqual([
-      'publisher.enableTLS is false: the connection is not encrypted, publisher.caCert has no effect',
+      'publisher.enableTLS is false: the connection is not encrypted; without effect: publisher.caCert',
     ]);
   });
 

@@ -141,5 +141,5 @@ function warnAboutTls(bound: BoundConfig, findings: Findings, enabled: boolean):
   if (enabled || bound.schema.publisher.type === 'stdout') return;
   const keys = ['publisher.caCert', 'publisher.clientCert', 'publisher.serverName'].filter((path) => bound.isSet(path));
   if (keys.length === 0) return;
-  findings.warn(`publisher.enableTLS is false: the connection is not encrypted, ${keys.join(', ')} has no effect`);
+  findings.warn(`publisher.enableTLS is false: the connection is not encrypted; without effect: ${keys.join(', ')}`);
 }
