@@ -24,10 +24,12 @@ class Stage {
   readonly confirmed: bigint[] = [];
   readonly held = new Set<ValveReason>();
   readonly published: number[] = [];
-  readonly stopped = vi.fn((_deadlineMs: number) => {
+  readonly stopped = vi.fn(async (_deadlineMs: number) => {
+    await this.cutHealthCheck();
     this.closed.resolve();
-    return Promise.resolve();
   });
+  /** What a stream does to a check that its end meets. */
+  cutHealthCheck = (): Promise<unknown> => Promise.resolve();
   readonly health = { database: () => Promise.resolve(), broker: () => Promise.resolve() };
   gathered: OutgoingEvent[] = [];
   nowMs = 0;
@@ -271,5 +273,20 @@ describe('Session', () => {
     stage.session.settled(7, 7);
     await expect(run).rejects.toMatchObject({ code: 'INTERNAL', retriable: false });
     expect(stage.confirmed).toEqual([]);
+  });
+
+  it('takes a health check that its own end cuts short for no failure', async () => {
+    const asked = deferred<void>();
+    stage.health.database = () => asked.promise;
+    stage.cutHealthCheck = () => {
+      asked.reject(new AppError('PG_CONNECTION_LOST', 'closed'));
+      return new Promise(setImmediate);
+    };
+    const checked = vi.spyOn(stage.state, 'checked');
+    const stop = new AbortController();
+    const running = stage.session.run(stop.signal);
+    stop.abort();
+    await running;
+    expect(checked).not.toHaveBeenCalledWith('database', expect.anything());
   });
 });

@@ -250,7 +250,7 @@ export class Session implements FrameSink, PublisherListener {
     this.asked.add(side);
     const error = await check(AbortSignal.timeout(this.limits.refreshMs)).then(() => undefined, toAppError);
     this.asked.delete(side);
-    if (!this.ended) this.judge(side, error);
+    if (!this.ended && !this.stopping) this.judge(side, error); // a stop cuts checks short, too
   }
 
   private judge(side: Side, error: AppError | undefined): void {
