@@ -6,6 +6,7 @@ import { deliveryFaults } from '../../libs/publishing/src/testing/delivery-check
 import { EventMaker, testEventId } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { NatsHarness } from './nats-harness.js';
+import { waitFor } from '../support/wait-for.js';
 
 const SECOND_NS = 1_000_000_000;
 const signal = new AbortController().signal;
@@ -169,16 +170,24 @@ describe('NATS: subjects that the stream does not store', () => {
 });
 
 describe('NATS: messages that are too large', () => {
-  const tooLarge = async (nats: NatsHarness, onPoison: 'halt' | 'deadLetter' | 'skip') => {
+  const tooLarge = async (nats: NatsHarness, onPoison: 'halt' | 'deadLetter' | 'skip', beforeLarge = () => {}) => {
     const problems: string[] = [];
-    const metrics = { ...noMetrics, problem: (kind: string) => void problems.push(kind) };
+    const passedOver: string[] = [];
+    const metrics = {
+      ...noMetrics,
+      problem: (kind: string) => void problems.push(kind),
+      passedOver: (policy: string, count: number) => void passedOver.push(`${policy} ${count}`),
+    };
     const log: DriverLog = { lines: [] };
     const attempt = await new Attempt(
       await testDriver(nats.config({ onPoison, topicPrefix: 'p_' }), log, metrics),
     ).open();
     const maker = new EventMaker('app');
-    attempt.publish([...maker.batch(5), maker.next({ fillBytes: 20_000 }), ...maker.batch(5)]);
-    return { attempt, problems, log };
+    attempt.publish(maker.batch(5));
+    await attempt.listener.untilSettled(5);
+    beforeLarge();
+    attempt.publish([maker.next({ fillBytes: 20_000 }), ...maker.batch(5)]);
+    return { attempt, problems, passedOver, log };
   };
   const options = { config: 'max_payload: 10000' };
 
@@ -227,6 +236,19 @@ describe('NATS: messages that are too large', () => {
       ),
     ).toEqual([]);
     expect(problems).toEqual(['publish']);
+  });
+
+  it('count once, however often their dead letter is sent', async () => {
+    await using nats = await NatsHarness.start(options);
+    const { attempt, passedOver, log } = await tooLarge(nats, 'deadLetter', () => nats.network.stall());
+    await waitFor(() => passedOver.length > 0, { what: 'the dead letter to be sent' });
+    nats.network.cut();
+    nats.network.resume();
+    await attempt.listener.untilSettled(11);
+    await attempt.publisher.close(1000);
+    expect(passedOver).toEqual(['deadLetter 1']);
+    expect(log.lines.filter((line) => line.includes('dead_letter'))).toHaveLength(1);
+    expect((await nats.received()).filter(({ topic }) => topic === 'app.p_dead_letter')).toHaveLength(1);
   });
 
   it('halt the service when the dead letter would be too large as well', async () => {

@@ -6,6 +6,7 @@ import { deliveryFaults } from '../../libs/publishing/src/testing/delivery-check
 import { EventMaker, testEventId } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { Attempt, type DriverLog, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { RabbitmqHarness, sharedNode } from './rabbitmq-harness.js';
+import { waitFor } from '../support/wait-for.js';
 
 const LIMIT_BYTES = 10_000;
 const node = sharedNode({ config: `max_message_size = ${LIMIT_BYTES}` });
@@ -175,16 +176,28 @@ describe('RabbitMQ: names', () => {
 });
 
 describe('RabbitMQ: messages that are too large', () => {
-  const tooLarge = async (rabbitmq: RabbitmqHarness, publisher: Partial<PublisherConfig>) => {
+  const tooLarge = async (
+    rabbitmq: RabbitmqHarness,
+    publisher: Partial<PublisherConfig>,
+    onPassedOver: () => void = () => {},
+  ) => {
     const problems: string[] = [];
-    const metrics = { ...noMetrics, problem: (kind: string) => void problems.push(kind) };
+    const passedOver: string[] = [];
+    const metrics = {
+      ...noMetrics,
+      problem: (kind: string) => void problems.push(kind),
+      passedOver: (policy: string, count: number) => {
+        passedOver.push(`${policy} ${count}`);
+        onPassedOver();
+      },
+    };
     const log: DriverLog = { lines: [] };
     const config = rabbitmq.config({ topicPrefix: 'p_', ...publisher });
     const attempt = await new Attempt(await testDriver(config, log, metrics)).open();
     const maker = new EventMaker('app');
     const large = { fillBytes: 2 * LIMIT_BYTES };
     attempt.publish([...maker.batch(5), maker.next(large), ...maker.batch(5)]);
-    return { attempt, problems, log };
+    return { attempt, problems, passedOver, log };
   };
 
   it('halt the service after everything before them is stored', async () => {
@@ -220,6 +233,21 @@ describe('RabbitMQ: messages that are too large', () => {
       ),
     ).toEqual([]);
     expect(problems).toEqual(['publish']);
+  });
+
+  it('count once, however often their dead letter is sent', async () => {
+    await using rabbitmq = await start();
+    const { attempt, passedOver, log } = await tooLarge(rabbitmq, { onPoison: 'deadLetter', ordering: 'relaxed' }, () =>
+      rabbitmq.network.stall(),
+    );
+    await waitFor(() => passedOver.length > 0, { what: 'the dead letter to be sent' });
+    rabbitmq.network.cut();
+    rabbitmq.network.resume();
+    await attempt.listener.untilSettled(11);
+    await attempt.publisher.close(1000);
+    expect(passedOver).toEqual(['deadLetter 1']);
+    expect(log.lines.filter((line) => line.includes('publisher.onPoison'))).toHaveLength(1);
+    expect((await rabbitmq.received()).filter(({ topic }) => topic === 'app.p_dead_letter').length).toBeGreaterThan(0);
   });
 
   it('halt the service when no queue takes the dead letter', async () => {

@@ -69,6 +69,17 @@ describe('the ports', () => {
     expect(handled).toEqual(['HEAD /ready']);
   });
 
+  it('let others have their turn when one connection asks for thousands of answers', async () => {
+    const { handled, probes } = await twoPorts();
+    const socket = connect(probes, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2_000));
+    await text(socket).catch(() => '');
+    expect(handled.length).toBeGreaterThan(0);
+    expect(handled.length).toBeLessThanOrEqual(100);
+    expect(await answer({ port: probes, path: '/ready' })).toBe('200 served');
+  });
+
   it('do not wait for a body', async () => {
     const { probes } = await twoPorts();
     const socket = connect(probes, '127.0.0.1');

@@ -14,6 +14,8 @@ export interface ListenAddress {
 /** Requests are small and read-only: nothing sent to these ports needs more. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
+/** Of what one connection sends in one go no more is answered before everything else has had its turn. */
+const MAX_REQUESTS_PER_SOCKET = 100;
 const METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD']);
 
 /**
@@ -31,6 +33,7 @@ export async function listenOn(handler: RequestListener, addresses: readonly Lis
         },
         onlyPaths(paths, handler),
       );
+      server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
       server.listen(port, host);
       try {
         await once(server, 'listening');

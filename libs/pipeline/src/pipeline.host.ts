@@ -35,6 +35,12 @@ export class PipelineHost implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
+  /** Cuts the replication connection at once, so that nothing more is confirmed: for a process that cannot trust itself. */
+  abandon(): void {
+    this.supervisor.cut();
+    this.stopping.abort();
+  }
+
   async onModuleDestroy(): Promise<void> {
     if (!this.started) return;
     this.stopping.abort();

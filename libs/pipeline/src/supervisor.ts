@@ -62,9 +62,15 @@ export class Supervisor {
   private lastFailure: AppError | undefined;
 
   private readonly outages: OutageReports;
+  private openStream: ChangeStream | undefined;
 
   constructor(private readonly parts: SupervisorParts) {
     this.outages = new OutageReports(parts.reporter);
+  }
+
+  /** Ends the stream without another word to the server. */
+  cut(): void {
+    this.openStream?.destroy();
   }
 
   /**
@@ -154,6 +160,7 @@ export class Supervisor {
       if (signal.aborted) return;
       this.parts.state.reached('broker');
       stream = await source.open(signal);
+      this.openStream = stream;
       // A stream that ends before anyone listens must not become an unhandled rejection.
       stream.closed.catch(() => undefined);
       await this.stream(stream, publisher, relay, signal);

@@ -107,15 +107,15 @@ export class Delivery {
     this.heardAtMs = this.clock.now();
     if (this.isOver || this.connection.reader.held) return;
     this.sink?.gulpEnd();
-    const goOn = () => this.valve.release('coalescing');
+    const readOn = () => this.valve.release('coalescing');
     if (this.coalescer.shouldPause(bytes, frames, this.heardAtMs)) {
       this.valve.hold('coalescing');
-      this.cancelCoalescing = this.clock.after(COALESCE_MS, goOn);
+      this.cancelCoalescing = this.clock.after(COALESCE_MS, readOn);
     } else if (bytes >= READ_BYTES) {
       // While there is more, the socket would be read up to 32 times before anything else gets its turn: probes,
       // acknowledgements and timers would wait for two megabytes of rows, each.
       this.valve.hold('coalescing');
-      setImmediate(goOn);
+      setImmediate(readOn);
     }
   }
 

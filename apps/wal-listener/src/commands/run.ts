@@ -41,7 +41,7 @@ export async function run(
   if (signals.received !== undefined) return 0;
   const unhandled = firstUnhandled();
   const reporter = await createErrorReporter(config, buildInfo().version, logger);
-  const error = await Promise.race([serve(loaded, logger, reporter, signals), unhandled]).catch(toAppError);
+  const error = await Promise.race([serve(loaded, logger, reporter, signals, unhandled), unhandled]).catch(toAppError);
   if (error !== undefined) {
     logFatal(error, logger);
     reporter.report(error, 'fatal');
@@ -57,6 +57,7 @@ async function serve(
   logger: Logger,
   reporter: ErrorReporter,
   signals: StopSignals,
+  unhandled: Promise<AppError>,
 ): Promise<AppError | undefined> {
   const app = await NestFactory.create(AppModule.register(loaded, logger, reporter), {
     abortOnError: false,
@@ -65,6 +66,7 @@ async function serve(
   });
   await app.init();
   const host = app.get(PipelineHost);
+  void unhandled.then(() => host.abandon());
   const express = app.getHttpAdapter().getInstance() as RequestListener & { disable(setting: string): void };
   // Nobody needs to know what answers, and a probe's answer is never an old one.
   for (const setting of ['x-powered-by', 'etag']) express.disable(setting);
@@ -89,13 +91,14 @@ function addressesOf({ listener, monitoring }: AppConfig): ListenAddress[] {
       paths: ['/healthz', '/ready'],
     });
   }
-  if (monitoring.promAddr !== undefined) addresses.push({ key: 'monitoring.promAddr', ...monitoring.promAddr, paths: ['/metrics'] });
+  if (monitoring.promAddr !== undefined)
+    addresses.push({ key: 'monitoring.promAddr', ...monitoring.promAddr, paths: ['/metrics'] });
   return addresses;
 }
 
 /**
  * Resolves with the first error that nobody handled. It is a defect: the process cannot know what state it is in, so it
- * ends, loudly, and does nothing more; the slot keeps what is not confirmed.
+ * ends, loudly, and confirms nothing more; the slot keeps what is not confirmed.
  */
 function firstUnhandled(): Promise<AppError> {
   const first = deferred<AppError>();

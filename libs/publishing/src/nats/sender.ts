@@ -37,6 +37,7 @@ export class NatsSender {
   private readonly lastId = new IdCopy();
   /** Stored, but before a repeat of an earlier event: to be stored once more. */
   private readonly repeats = new Set<number>();
+  private readonly letters = new Set<number>();
   /** Refused by the stream for their size. */
   private readonly tooLarge = new Set<number>();
 
@@ -231,7 +232,8 @@ export class NatsSender {
       return false;
     }
     if (!this.hand(target, event, deadLetterSubject, header, deadLetterBody(poison), nowMs)) return false;
-    notePassedOver(onPoison, poison, deadLetterSubject, this.parts);
+    if (!this.letters.has(event.seq)) notePassedOver(onPoison, poison, deadLetterSubject, this.parts);
+    this.letters.add(event.seq);
     return true;
   }
 
@@ -275,6 +277,7 @@ export class NatsSender {
   private settle(event: OutgoingEvent): void {
     if (!this.parts.window.settle(event.seq)) return;
     if (this.repeats.size > 0) this.repeats.delete(event.seq);
+    if (this.letters.size > 0) this.letters.delete(event.seq);
     if (this.tooLarge.size > 0) this.tooLarge.delete(event.seq);
     this.mode.order.done(event);
     this.parts.settle.add(event.seq);

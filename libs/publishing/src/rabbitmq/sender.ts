@@ -215,7 +215,8 @@ export class RabbitSender {
       this.halt = poisonError(poison);
       return false;
     }
-    notePassedOver(onPoison, poison, deadLetterKey, this.parts);
+    // One that is sent again was told before.
+    if (!this.letters.has(event.seq)) notePassedOver(onPoison, poison, deadLetterKey, this.parts);
     if (onPoison === 'skip') {
       this.passOver(event);
       return false;
