@@ -15,9 +15,9 @@ describe('from PostgreSQL to Apache Kafka', () => {
       version: VERSION,
       startBroker: () => KafkaBroker.start({ topics: 'by the service', secondOpinion: true }),
     },
-    60_000,
+    30_000,
   );
-  survivesOwnKills(given, 10);
+  survivesOwnKills(given, 6);
   survivesBrokerKills(given, 2);
   stopsInOrder(given);
 });

@@ -18,6 +18,10 @@ describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (versio
   arrivesComplete(given, changes);
   survivesOwnKills(given, ownKills);
   survivesBrokerKills(given, brokerKills);
+});
+
+describe('from the newest PostgreSQL to NATS JetStream', () => {
+  const version = 18;
 
   it('nothing is lost when PostgreSQL is restarted in immediate mode, without a restart of the program', async () => {
     await using scenario = await Scenario.start(version, NatsBroker.start);

@@ -10,8 +10,8 @@ const ACK_TIMEOUT_MS = 2000;
 
 describe.skipIf(!pubsubAvailable).each([pubsubSuite('from PostgreSQL to Google Pub/Sub')])('%s', () => {
   const given = { version: VERSION, pauseMs: 150, startBroker: PubsubBroker.start } as const;
-  arrivesComplete(given, 60_000);
-  survivesOwnKills(given, 10);
+  arrivesComplete(given, 30_000);
+  survivesOwnKills(given, 6);
   stopsInOrder(given);
 
   it('nothing is lost when Pub/Sub stands still for longer than ackTimeout, and the network fails', async () => {

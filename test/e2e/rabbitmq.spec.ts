@@ -6,9 +6,9 @@ const VERSION = 18;
 
 describe('from PostgreSQL to RabbitMQ', () => {
   const given = { version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start() } as const;
-  arrivesComplete(given, 60_000);
-  survivesOwnKills(given, 10);
-  survivesBrokerKills(given, 3);
+  arrivesComplete(given, 30_000);
+  survivesOwnKills(given, 6);
+  survivesBrokerKills(given, 2);
   stopsInOrder(given);
 });
 

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** Faults that take too long for every run: `npm run test:chaos`. */
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  // The environment of global set-up, which takes neither of the above.
+  environments: { __vitest__: { resolve: { conditions: ['source', 'node'] } } },
+  test: {
+    pool: 'forks',
+    reporters: ['default', './test/support/counting-reporter.ts'],
+    include: ['test/chaos/**/*.spec.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+    fileParallelism: false,
+  },
+});
