@@ -67,7 +67,7 @@ describe('resident memory stays below 200 MB', () => {
     expect(peak).toBeLessThan(LIMIT_BYTES);
   });
 
-  it('while the broker is down for a minute under load, and nothing is lost', async () => {
+  it('while the broker is down for half a minute under load, and nothing is lost', async () => {
     await using scenario = await Scenario.start(18, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(7);
@@ -75,7 +75,7 @@ describe('resident memory stays below 200 MB', () => {
     await listener.waitForLine('"msg":"streaming"');
     await delay(1000);
     await scenario.broker.kill();
-    await delay(60_000);
+    await delay(30_000);
     await scenario.broker.start();
     await writers.stop();
     await scenario.caughtUp(200_000);
@@ -85,6 +85,15 @@ describe('resident memory stays below 200 MB', () => {
   });
 });
 
+/** Waits until nobody streams from the slot. */
+async function letsGo(scenario: Scenario): Promise<void> {
+  const sql = `SELECT active FROM pg_replication_slots WHERE slot_name = 'wal_listener'`;
+  await waitFor(async () => (await scenario.database.query(sql))[0]?.['active'] === false, {
+    what: 'the walsender to be let go',
+    deadlineMs: 30_000,
+  });
+}
+
 describe('a broker that is down for longer than maxPause', () => {
   it('does not keep PostgreSQL from a fast shutdown with a single event in flight', async () => {
     await using scenario = await Scenario.start(18, NatsBroker.start, { WAL_LISTENER_MAX_PAUSE: '2s' });
@@ -92,7 +101,7 @@ describe('a broker that is down for longer than maxPause', () => {
     await listener.waitForLine('"msg":"streaming"');
     await scenario.broker.kill();
     await scenario.database.query(`INSERT INTO items VALUES (1, 1, 'alone')`);
-    await listener.waitForLine('has not been acknowledged for');
+    await letsGo(scenario);
     await scenario.database.restart('fast');
     await scenario.broker.start();
     await scenario.caughtUp(60_000);
@@ -110,15 +119,7 @@ describe('a broker that is down for longer than maxPause', () => {
     writers.start(1);
     await delay(1000);
     await scenario.broker.kill();
-    await waitFor(
-      async () => {
-        const [row] = await scenario.database.query(
-          `SELECT active FROM pg_replication_slots WHERE slot_name = 'wal_listener'`,
-        );
-        return row?.['active'] === false;
-      },
-      { what: 'the walsender to be let go', deadlineMs: 30_000 },
-    );
+    await letsGo(scenario);
     // Waits for the end of the server; a walsender that waits for us would keep it for ever.
     await scenario.database.restart('fast');
     await scenario.broker.start();
