@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError, noMetrics, systemClock } from '#lib/kernel';
 import { PipelineState } from './pipeline-state.js';
+import { readiness } from './testing/readiness.js';
 
 function stateAt() {
   const time = { nowMs: 0 };
@@ -10,19 +11,19 @@ function stateAt() {
 describe('PipelineState', () => {
   it('is ready while streaming to a broker that answers, and as standby', () => {
     const { state } = stateAt();
-    expect(state.ready().ok).toBe(false);
+    expect(readiness(state).ok).toBe(false);
     state.enter('connecting');
-    expect(state.ready().ok).toBe(false);
+    expect(readiness(state).ok).toBe(false);
     state.enter('streaming');
-    expect(state.ready().ok).toBe(true);
+    expect(readiness(state).ok).toBe(true);
     state.broker(new AppError('BROKER_UNREACHABLE', 'down'));
-    expect(state.ready()).toEqual({ ok: false, detail: 'broker: BROKER_UNREACHABLE' });
+    expect(readiness(state)).toEqual({ ok: false, detail: 'broker: BROKER_UNREACHABLE' });
     state.broker(undefined);
-    expect(state.ready().ok).toBe(true);
+    expect(readiness(state).ok).toBe(true);
     state.enter('stopping');
-    expect(state.ready().ok).toBe(false);
+    expect(readiness(state).ok).toBe(false);
     state.enter('standby');
-    expect(state.ready().ok).toBe(true);
+    expect(readiness(state).ok).toBe(true);
   });
 
   it('is alive while it makes progress, retries or has nothing to do', () => {
@@ -58,7 +59,7 @@ describe('PipelineState', () => {
     const { state } = stateAt();
     state.enter('failed', new AppError('SLOT_LOST', 'gone'));
     expect(state.live().ok).toBe(false);
-    expect(state.ready()).toEqual({ ok: false, detail: 'failed: SLOT_LOST' });
+    expect(readiness(state)).toEqual({ ok: false, detail: 'failed: SLOT_LOST' });
   });
 
   it('names the part that keeps it from being ready, and no other', () => {
@@ -83,11 +84,11 @@ describe('PipelineState', () => {
     expect(state.checked('database', new AppError('PG_CONNECTION_LOST', 'silent'))).toBe(true);
     expect(state.checked('database', new AppError('PG_CONNECTION_LOST', 'silent'))).toBe(false);
     expect(down()).toEqual([['database', 'database: PG_CONNECTION_LOST']]);
-    expect(state.ready()).toEqual({ ok: false, detail: 'database: PG_CONNECTION_LOST' });
+    expect(readiness(state)).toEqual({ ok: false, detail: 'database: PG_CONNECTION_LOST' });
     expect(state.checked('database', undefined)).toBe(true);
     state.slot({ walStatus: 'lost', retainedBytes: 0, lagBytes: 9, limitBytes: 5, safeBytes: undefined });
     expect(down()).toEqual([['slot', 'lost']]);
-    expect(state.ready().ok).toBe(false);
+    expect(readiness(state).ok).toBe(false);
   });
 
   it('knows of each side what was heard of it last', () => {
@@ -103,7 +104,7 @@ describe('PipelineState', () => {
     state.checked('broker', new AppError('BROKER_TIMEOUT', 'silent'));
     expect(state.parts().broker.ok).toBe(false);
     state.broker(undefined);
-    expect(state.ready().ok).toBe(true);
+    expect(readiness(state).ok).toBe(true);
 
     state.broker(new AppError('BROKER_UNREACHABLE', 'down'));
     state.enter('stopping');

@@ -124,13 +124,6 @@ export class PipelineState {
     this.silentForMs = silentForMs;
   }
 
-  ready(): Verdict {
-    const { stream, database, broker, slot } = this.parts();
-    const first = [broker, database, slot, stream].find(({ ok }) => !ok);
-    if (stream.ok && first !== undefined) return first;
-    return stream;
-  }
-
   live(): Verdict {
     const silentMs = this.clock.now() - this.lastProgressMs;
     if (this.unsettled() && silentMs > this.wedgedAfterMs) {
@@ -139,6 +132,7 @@ export class PipelineState {
     return { ok: this.currentPhase !== 'failed', detail: this.currentPhase };
   }
 
+  /** Readiness holds when every part does. */
   parts(): PartVerdicts {
     const { database, broker } = this.sides;
     return {

@@ -7,6 +7,7 @@ import { AckTracker } from './ack-tracker.js';
 import { OutageReports } from './outage-reports.js';
 import { PipelineState } from './pipeline-state.js';
 import { Session, type SessionLimits } from './session.js';
+import { readiness } from './testing/readiness.js';
 
 const slab = Buffer.alloc(1000);
 const route = { schema: 'public', table: 't', topic: 'shop.public_t' };
@@ -246,12 +247,12 @@ describe('Session', () => {
     stage.health.broker = () => Promise.reject(new AppError('BROKER_TIMEOUT', 'no answer to a ping'));
     const abort = new AbortController();
     const run = stage.session.run(abort.signal);
-    await vi.waitFor(() => expect(stage.state.ready().detail).toBe('broker: BROKER_TIMEOUT'));
+    await vi.waitFor(() => expect(readiness(stage.state).detail).toBe('broker: BROKER_TIMEOUT'));
     stage.health.broker = () => Promise.resolve();
-    await vi.waitFor(() => expect(stage.state.ready().ok).toBe(true));
+    await vi.waitFor(() => expect(readiness(stage.state).ok).toBe(true));
     expect(asked).toBe(1);
     silent.reject(new AppError('PG_CONNECTION_LOST', 'too late'));
-    await vi.waitFor(() => expect(stage.state.ready().detail).toBe('database: PG_CONNECTION_LOST'));
+    await vi.waitFor(() => expect(readiness(stage.state).detail).toBe('database: PG_CONNECTION_LOST'));
     abort.abort();
     await run;
   });

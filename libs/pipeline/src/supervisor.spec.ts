@@ -12,6 +12,7 @@ import {
 } from '#lib/kernel';
 import { PipelineState } from './pipeline-state.js';
 import { Supervisor, type SupervisorParts } from './supervisor.js';
+import { readiness } from './testing/readiness.js';
 
 /** Attempts end as the list says, one after the other; after the last the supervisor is told to stop. */
 async function attempts(outcomes: readonly AppError[]) {
@@ -43,7 +44,7 @@ async function attempts(outcomes: readonly AppError[]) {
         return outcome === undefined ? Promise.resolve() : Promise.reject(outcome);
       },
       close: () => {
-        readyAtClose.push(state.ready().ok);
+        readyAtClose.push(readiness(state).ok);
         return Promise.resolve();
       },
     }),
