@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+/** Every value, schema change and malformed input, on every version of PostgreSQL: `npm run test:conformance`. */
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source'] } },
+  // The environment of global set-up, which takes neither of the above.
+  environments: { __vitest__: { resolve: { conditions: ['source', 'node'] } } },
+  test: {
+    pool: 'forks',
+    reporters: ['default', './test/support/counting-reporter.ts'],
+    include: ['test/conformance/**/*.spec.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+});
