@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodingOf, INVALID, maxValueLength, writeValue } from './column-encoders.js';
+import { encodingOf, INVALID, maxValueLength, STRING, writeValue } from './column-encoders.js';
 
 const OIDS = {
   bool: 16,
@@ -28,18 +28,38 @@ const OIDS = {
 } as const;
 type TypeName = keyof typeof OIDS;
 
+/** What lies before and after a value in a message must not matter, whatever it could mean. */
+const SURROUNDINGS = [
+  ['0', '0'],
+  ['-', '-'],
+  ['1', '.5+00'],
+  ['+00', ':00:00.5'],
+  ['"', '}'],
+] as const;
+
 /** The JSON of a value's text; undefined when it is refused. */
 function json(type: TypeName, text: string): string | undefined {
-  const source = Buffer.from(`0${text}0`);
-  const to = source.length - 1;
+  const results = SURROUNDINGS.map(([before, after]) => jsonBetween(before, type, text, after));
+  expect(new Set(results).size).toBe(1);
+  return results[0];
+}
+
+function jsonBetween(before: string, type: TypeName, text: string, after: string): string | undefined {
+  const source = Buffer.from(before + text + after);
+  const from = before.length;
+  const to = source.length - after.length;
   const out = Buffer.alloc(to * 6 + 10, '#');
   const encoding = encodingOf(OIDS[type]);
-  const end = writeValue(encoding, out, 1, source, 1, to);
+  const end = writeValue(encoding, out, 1, source, from, to);
   if (end === INVALID) return undefined;
-  expect(end - 1).toBeLessThanOrEqual(maxValueLength(encoding, source, 1, to));
+  const spare = maxValueLength(encoding, source, from, to) - (end - 1);
+  expect(spare).toBeGreaterThanOrEqual(0);
+  if (type === 'jsonb') expect(spare).toBe(0);
+  if (encoding === STRING) expect(spare).toBe(4);
   // What the encoder reserves for small rows.
-  expect(end - 1).toBeLessThanOrEqual((to - 1) * 6 + 4);
+  expect(end - 1).toBeLessThanOrEqual((to - from) * 6 + 4);
   expect(out[0]).toBe(0x23);
+  expect(out[end]).toBe(0x23);
   return out.toString('utf8', 1, end);
 }
 
@@ -77,7 +97,21 @@ describe('values become JSON', () => {
     expect(json('timestamptz', `${text}+00`)).toBe(`"${text}+00"`);
   });
 
-  it.each(['infinity', '-infinity', '4713-01-01 00:00:00 BC', '0044-03-15 12:00:00.5 BC'])('%s as it is', (text) => {
+  it.each([
+    'infinity',
+    '-infinity',
+    '4713-01-01 00:00:00 BC',
+    '0044-03-15 12:00:00.5 BC',
+    '2016-11-04 13:51',
+    '2016-11-04 13:51:3',
+    '2016-11-04 13:51:30.',
+    '2016-11-04 13:51:30,5',
+    '2016-11-04 13:51:30.5/',
+    '2016-11-04 13:51:30.5:',
+    '2016-11-04T13:51:30',
+    '/016-11-04 13:51:30',
+    ':016-11-04 13:51:30',
+  ])('%s as it is', (text) => {
     expect(json('timestamp', text)).toBe(`"${text}"`);
   });
 
@@ -87,6 +121,8 @@ describe('values become JSON', () => {
     '4713-01-01 00:00:00+00 BC',
     '2016-11-04 13:51:30+02',
     '2016-11-04 13:51:30-00',
+    '2016-11-04 13:51:30+10',
+    '2016-11-04 13:51:30+01',
     '2016-11-04 13:51:30',
     '2016-11-04 13:51:30.+00',
     '+00',
@@ -143,6 +179,8 @@ describe('values become JSON', () => {
     ['int4', '-'],
     ['int4', '1.5'],
     ['int4', '1e5'],
+    ['int4', '1/'],
+    ['int4', '1:'],
     ['int4', '01'],
     ['int4', '-01'],
     ['int4', '1,"x":2'],

@@ -55,7 +55,7 @@ export function writeValue(
   }
 }
 
-/** At least as many bytes as writeValue would write; exact for strings and jsonb. */
+/** At least as many bytes as writeValue would write: as many for jsonb, four more for a string. */
 export function maxValueLength(encoding: Encoding, source: Buffer, from: number, to: number): number {
   return encoding === JSON_TEXT ? to - from : stringLength(source, from, to) + 4;
 }
@@ -63,7 +63,7 @@ export function maxValueLength(encoding: Encoding, source: Buffer, from: number,
 /** All digits, as PostgreSQL prints them; checked, since they become JSON unquoted. */
 function writeInteger(out: Buffer, at: number, source: Buffer, from: number, to: number): number {
   let index = from;
-  if (index < to && source[index] === 0x2d) {
+  if (source[index] === 0x2d) {
     out[at++] = 0x2d;
     index += 1;
   }
@@ -95,7 +95,7 @@ function writeBoolean(out: Buffer, at: number, source: Buffer, from: number, to:
 }
 
 /** Digits (0) and separators of `2016-11-04 13:51:30`. */
-const DATE_TIME = Buffer.from('0000-00-00 00:00:00', 'latin1');
+const DATE_TIME = Buffer.from('0000-00-00 00:00:00');
 
 /**
  * `2016-11-04 13:51:30.120` (timeEnd = the end without the zone) as "2016-11-04T13:51:30.12Z"; whatever RFC 3339 cannot
@@ -136,5 +136,5 @@ function isDateTime(source: Buffer, from: number, to: number): boolean {
 
 /** Whether the text before `to` ends in `+00`. */
 function endsInUtc(source: Buffer, to: number): boolean {
-  return to >= 3 && source[to - 3] === 0x2b && source[to - 2] === 0x30 && source[to - 1] === 0x30;
+  return source[to - 3] === 0x2b && source[to - 2] === 0x30 && source[to - 1] === 0x30;
 }

@@ -19,6 +19,7 @@ describe('commit time', () => {
     ['the last that RFC 3339 can say', toTimestamp(LAST_MS, 999), '9999-12-31T23:59:59.999999Z'],
     ['year 10000', toTimestamp(LAST_MS + 1, 0), '10000-01-01 00:00:00+00'],
     ['the last timestamp of PostgreSQL', 9_223_371_331_199_999_999n, '294276-12-31 23:59:59.999999+00'],
+    ['the first timestamp of PostgreSQL', -211_813_488_000_000_000n, '4714-11-24 00:00:00+00 BC'],
     ['1 BC', toTimestamp(FIRST_MS, -1), '0001-12-31 23:59:59.999999+00 BC'],
   ])('%s', (_, timestamp, text) => {
     expect(new CommitTimeFormatter().format(timestamp)).toBe(text);
@@ -35,6 +36,17 @@ describe('commit time', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('agrees with Date on every day of four hundred years and some', () => {
+    const formatter = new CommitTimeFormatter();
+    const wrong: string[] = [];
+    const last = Date.UTC(2401, 2, 2);
+    for (let ms = Date.UTC(1999, 11, 30); ms < last; ms += 86_400_000) {
+      const expected = new Date(ms).toISOString().replace('.000', '');
+      if (formatter.format(toTimestamp(ms, 0)) !== expected) wrong.push(expected);
+    }
+    expect(wrong).toEqual([]);
   });
 
   it('follows the fraction within one second', () => {

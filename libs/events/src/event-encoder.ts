@@ -159,9 +159,9 @@ export class EventEncoder {
   }
 }
 
-const DATA_OLD = Buffer.from(',"dataOld":', 'latin1');
-const EMPTY_DATA = Buffer.from('{}', 'latin1');
-const EMPTY_DATA_AND_OLD = Buffer.from('{},"dataOld":', 'latin1');
+const DATA_OLD = Buffer.from(',"dataOld":');
+const EMPTY_DATA = Buffer.from('{}');
+const EMPTY_DATA_AND_OLD = Buffer.from('{},"dataOld":');
 
 /** Bytes that an event's body takes at most. */
 function maxBodyLength(plan: RowPlan, tuple: Tuple | undefined, oldTuple: Tuple | undefined): number {

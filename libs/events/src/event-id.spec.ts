@@ -81,7 +81,11 @@ describe('event id', () => {
 
   it('refuses an ordinal beyond 32 bits', () => {
     const ids = new EventIds(SOURCE);
-    expect(() => ids.write(Buffer.alloc(36), 0, 2 ** 32)).toThrow(RangeError);
+    expect(() => ids.write(Buffer.alloc(36), 0, 2 ** 32)).toThrow(
+      new RangeError('ordinal 4294967296 does not fit an event id'),
+    );
+    const last: Place = { commitLsn: 1n, xid: 1, commitTimestamp: 1n, ordinal: 2 ** 32 - 1 };
+    expect(fastId(SOURCE, last)).toBe(slowId(SOURCE, last));
   });
 
   it('gives the vectors of docs/event-ids.md', () => {

@@ -31,7 +31,7 @@ export class EventIds {
   /** The ids written from now on belong to this transaction. */
   beginTransaction(begin: BeginMessage): void {
     const lsn = begin.commitLsn.toString(16).padStart(16, '0');
-    this.prefix.write(`${lsn.slice(0, 8)}-${lsn.slice(8, 12)}-8${lsn.slice(12, 15)}-`, 'latin1');
+    this.prefix.write(`${lsn.slice(0, 8)}-${lsn.slice(8, 12)}-8${lsn.slice(12, 15)}-`);
     this.high = 0x80000000 | (Number(begin.commitLsn & 15n) << 26);
     // 'binary' (one character per byte) is the fastest form of a digest, four times as fast as a Buffer.
     const digest = hash('sha256', `${this.sourceText}/${begin.xid}/${begin.commitTimestamp}`, 'binary');

@@ -16,7 +16,7 @@ for (const [byte, letter] of [
   ESCAPES[byte] = letter.charCodeAt(0);
 }
 
-const HEX = Buffer.from('0123456789abcdef', 'latin1');
+const HEX = Buffer.from('0123456789abcdef');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 

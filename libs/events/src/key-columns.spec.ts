@@ -40,8 +40,14 @@ describe('key columns', () => {
   });
 
   it('refuses a configured column that the relation lacks', () => {
-    const choose = () => chooseKeyColumns(relation('d', true), { configured: ['id', 'nope'] });
+    const choose = () => chooseKeyColumns(relation('d', true), { configured: ['nope', 'id', 'nor this'] });
     expect(choose).toThrow(AppError);
-    expect(choose).toThrow(/public\.things has no column nope/);
+    expect(choose).toThrow(
+      expect.objectContaining({
+        code: 'MESSAGE_KEY',
+        message: 'public.things has no column nope, nor this',
+        facts: { schema: 'public', table: 'things' },
+      }),
+    );
   });
 });

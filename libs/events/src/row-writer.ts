@@ -6,21 +6,21 @@ import type { RowPlan } from './row-plan.js';
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const COLON_AND_COMMA = 2;
+const NO_KEY = -1;
 export const NULL_LENGTH = 4;
 
 /** Writes tuples as JSON objects and remembers what the event still needs to know about them. Reused for every row. */
 export class RowWriter {
-  /** Where the ordering key's column was written; -1 = it was not. */
-  keyStart = -1;
-  keyEnd = -1;
+  /** Where the ordering key's column was written; keyStart is negative when it was not. */
+  keyStart = NO_KEY;
+  keyEnd = 0;
   /** Published columns that an UPDATE did not resend. */
   private unchanged = new Int32Array(64);
   private unchangedCount = 0;
 
   /** Forgets the last row. */
   reset(plan: RowPlan): void {
-    this.keyStart = -1;
-    this.keyEnd = -1;
+    this.keyStart = NO_KEY;
     this.unchangedCount = 0;
     const width = plan.publishedIndexes.length;
     if (width > this.unchanged.length) this.unchanged = new Int32Array(width * 2);
@@ -92,7 +92,7 @@ export class RowWriter {
 export function textLength(tuple: Tuple): number {
   let length = 0;
   for (let index = 0; index < tuple.count; index += 1) {
-    if (tuple.kinds[index] === TUPLE_TEXT) length += tuple.ends[index] - tuple.starts[index];
+    length += tuple.ends[index] - tuple.starts[index];
   }
   return length;
 }

@@ -48,7 +48,7 @@ describe('slabs', () => {
   it('refuses more than was reserved', () => {
     const slabs = new Slabs();
     slabs.reserve(500_000);
-    expect(() => slabs.commit(500_001, 1)).toThrow(RangeError);
+    expect(() => slabs.commit(500_003, 1)).toThrow(new RangeError('wrote 3 bytes past the reserved room'));
     slabs.reserve(10);
     expect(() => slabs.commit(slabs.start + 11, 1)).toThrow(RangeError);
   });
@@ -70,5 +70,26 @@ describe('slabs', () => {
     slabs.release(5);
     for (let seq = 14; seq <= 17; seq += 1) write(seq);
     expect(seen[4]).toBe(seen[0]);
+  });
+
+  it('keeps no more than sixteen released slabs', () => {
+    const slabs = new Slabs();
+    let seq = 0;
+    const nextSlab = () => {
+      slabs.reserve(65_536);
+      const { slab } = slabs;
+      for (let quarter = 0; quarter < 4; quarter += 1) {
+        slabs.reserve(65_536);
+        expect(slabs.slab).toBe(slab);
+        slabs.commit(slabs.start + 65_536, ++seq);
+      }
+      return slab;
+    };
+    const first = new Set(Array.from({ length: 41 }, nextSlab));
+    expect(first.size).toBe(41);
+    slabs.release(seq + 1);
+    const second = Array.from({ length: 40 }, nextSlab);
+    expect(second.filter((slab) => first.has(slab))).toHaveLength(16);
+    expect(new Set(second).size).toBe(40);
   });
 });

@@ -18,13 +18,13 @@ export class TransactionFrame {
   private used = this.bytes.subarray(0, 0);
 
   constructor() {
-    this.bytes.write(BEFORE_TIME, 'latin1');
+    this.bytes.write(BEFORE_TIME);
   }
 
   /** Takes the transaction's commit timestamp (microseconds since 2000-01-01 UTC) and returns it as text. */
   beginTransaction(commitTimestamp: bigint): string {
     const commitTime = this.commitTimes.format(commitTimestamp);
-    const rest = this.bytes.write(commitTime + AFTER_TIME, BEFORE_TIME.length, 'latin1');
+    const rest = this.bytes.write(commitTime + AFTER_TIME, BEFORE_TIME.length);
     this.used = this.bytes.subarray(0, BEFORE_TIME.length + rest);
     return commitTime;
   }

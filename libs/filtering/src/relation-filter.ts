@@ -67,7 +67,7 @@ export class RelationFilter {
   }
 
   excludesColumn(name: string): boolean {
-    return this.excludedColumns.size > 0 && this.excludedColumns.has(name.toLowerCase());
+    return this.excludedColumns.has(name.toLowerCase());
   }
 
   private isExcluded(schema: string, table: string): boolean {

@@ -20,10 +20,12 @@ describe('TopicRouter', () => {
 
   it('takes the first pattern that matches, in file order', () => {
     const map: [string, string][] = [
+      ['/^orders$/', 'not this'],
       ['/^public_(.*)$/', 'first_$1'],
       ['/^public_users$/', 'second'],
     ];
     expect(router(map).topicOf('public', 'users')).toBe('shop.first_users');
+    expect(router(map).topicOf('other', 'users')).toBe('shop.other_users');
   });
 
   it.each([

@@ -29,7 +29,10 @@ export const TUPLE_NULL = 0x6e; // 'n'
 export const TUPLE_UNCHANGED = 0x75; // 'u': an out-of-line value the UPDATE did not touch
 export const TUPLE_TEXT = 0x74; // 't'
 
-/** Where the columns of one row lie in `buffer`; column i is of `kinds[i]`, its text is bytes starts[i]..ends[i]. */
+/**
+ * Where the columns of one row lie in `buffer`; column i is of `kinds[i]`, its text is bytes starts[i]..ends[i], which
+ * are equal for a column without text.
+ */
 export interface Tuple {
   readonly buffer: Buffer;
   readonly count: number;

@@ -141,7 +141,9 @@ describe('AckTracker', () => {
     tracker.begin(0);
     tracker.event(1);
     tracker.event(1);
-    expect(() => tracker.settled(1, 3)).toThrow(RangeError);
+    expect(() => tracker.settled(1, 3)).toThrow(new RangeError('settled 1..3 outside the window 1..2'));
+    expect(() => tracker.settled(0, 1)).toThrow(new RangeError('settled 0..1 outside the window 1..2'));
+    expect(() => tracker.settled(2, 1)).toThrow(new RangeError('settled 2..1 outside the window 1..2'));
     tracker.settled(2, 2);
     expect(() => tracker.settled(2, 2)).toThrow(/twice/);
     tracker.settled(1, 1);
@@ -174,5 +176,120 @@ describe('AckTracker', () => {
     tracker.settled(2, 2);
     tracker.commit(20n);
     expect(tracker.oldestPendingCommitMs).toBeUndefined();
+  });
+
+  it('refuses what is out of place', () => {
+    const tracker = new AckTracker();
+    expect(() => tracker.event(1)).toThrow(new RangeError('an event outside a transaction'));
+    expect(() => tracker.commit(1n)).toThrow(new RangeError('a commit without begin'));
+    tracker.begin(0);
+    expect(() => tracker.begin(0)).toThrow(new RangeError('a transaction began inside another'));
+    tracker.commit(1n);
+    expect(() => tracker.commit(2n)).toThrow(RangeError);
+    expect(() => tracker.event(1)).toThrow(RangeError);
+  });
+
+  it('never goes back, whether or not events are waiting', () => {
+    const tracker = new AckTracker();
+    tracker.keepalive(50n);
+    tracker.keepalive(40n);
+    expect(tracker.confirmable).toBe(50n);
+    tracker.begin(0);
+    tracker.event(1);
+    tracker.commit(60n);
+    tracker.keepalive(55n);
+    tracker.settled(1, 1);
+    expect(tracker.confirmable).toBe(60n);
+    tracker.begin(0);
+    tracker.event(1);
+    tracker.commit(30n);
+    tracker.settled(2, 2);
+    expect(tracker.confirmable).toBe(60n);
+  });
+
+  it('counts sequence numbers from 1 and knows up to where all are durable', () => {
+    const tracker = new AckTracker();
+    tracker.begin(0);
+    expect([tracker.nextSeq, tracker.durableBefore]).toEqual([1, 1]);
+    expect([tracker.event(1), tracker.event(1), tracker.event(1)]).toEqual([1, 2, 3]);
+    tracker.settled(2, 2);
+    expect([tracker.nextSeq, tracker.durableBefore]).toEqual([4, 1]);
+    tracker.settled(1, 1);
+    expect([tracker.nextSeq, tracker.durableBefore]).toEqual([4, 3]);
+  });
+
+  it('holds windows of any size, however long it lives', () => {
+    const tracker = new AckTracker();
+    let settledTo = 0;
+    let lsn = 0n;
+    for (const size of [2, 1023, 1024, 1025, 3000, 5000, 20_000, 2]) {
+      tracker.begin(0);
+      let bytes = 0;
+      for (let index = 0; index < size; index++) {
+        bytes += index % 7;
+        tracker.event(index % 7);
+      }
+      tracker.commit(++lsn);
+      expect([tracker.windowEvents, tracker.windowBytes]).toEqual([size, bytes]);
+      const first = settledTo + 1;
+      settledTo += size;
+      for (let seq = settledTo; seq > first; seq--) tracker.settled(seq, seq);
+      expect(() => tracker.settled(settledTo, settledTo)).toThrow(/twice/);
+      expect([tracker.windowEvents, tracker.confirmable]).toEqual([size, lsn === 1n ? undefined : lsn - 1n]);
+      tracker.settled(first, first);
+      expect([tracker.windowEvents, tracker.windowBytes, tracker.confirmable]).toEqual([0, 0, lsn]);
+    }
+  });
+
+  it('remembers, when its window grows, which events are durable and how large all are', () => {
+    const tracker = new AckTracker();
+    tracker.begin(0);
+    const sizeOf = (seq: number) => seq % 7;
+    let bytes = 0;
+    const add = (count: number) => {
+      for (let index = 0; index < count; index++) bytes += sizeOf(tracker.event(sizeOf(tracker.nextSeq)));
+    };
+    add(700);
+    tracker.settled(1, 500);
+    for (let seq = 1; seq <= 500; seq++) bytes -= sizeOf(seq);
+    tracker.settled(502, 700);
+    // The window lies across the end of the memory when this makes it grow.
+    add(5000);
+    expect(tracker.windowBytes).toBe(bytes);
+    expect(() => tracker.settled(502, 502)).toThrow('event 502 was reported durable twice');
+    expect(() => tracker.settled(700, 700)).toThrow('event 700 was reported durable twice');
+    tracker.settled(501, 501);
+    expect(tracker.durableBefore).toBe(701);
+    for (let seq = 501; seq <= 700; seq++) bytes -= sizeOf(seq);
+    expect(tracker.windowBytes).toBe(bytes);
+    tracker.settled(701, 5700);
+    expect(tracker.windowBytes).toBe(0);
+  });
+
+  it('confirms each of very many waiting transactions, and forgets those that are done', () => {
+    const tracker = new AckTracker();
+    const marks = () => (tracker as unknown as { marks: unknown[] }).marks.length;
+    const total = 20_000;
+    for (let seq = 1; seq <= total; seq++) {
+      tracker.begin(seq);
+      tracker.event(1);
+      tracker.commit(BigInt(seq) * 10n);
+    }
+    expect(marks()).toBe(total);
+    let most = 0;
+    let forgotAt: number | undefined;
+    for (let seq = 1; seq < total; seq++) {
+      tracker.settled(seq, seq);
+      if (tracker.confirmable !== BigInt(seq) * 10n) expect([seq, tracker.confirmable]).toEqual([seq, seq * 10]);
+      if (tracker.oldestPendingCommitMs !== seq + 1)
+        expect([seq, tracker.oldestPendingCommitMs]).toEqual([seq, seq + 1]);
+      // Not one by one, which would cost a shift each, but never more than as many as are waiting, and a few thousand.
+      most = Math.max(most, marks() - 2 * (total - seq));
+      if (marks() < total) forgotAt ??= seq;
+    }
+    expect(most).toBeLessThanOrEqual(4096);
+    expect(forgotAt).toBe(total / 2 + 1);
+    tracker.settled(total, total);
+    expect(marks()).toBe(0);
   });
 });

@@ -116,7 +116,7 @@ export class AckTracker {
       if (this.settledFlags[slot] === 1) throw new RangeError(`event ${seq} was reported durable twice`);
       this.settledFlags[slot] = 1;
     }
-    if (fromSeq === this.base) this.advance();
+    this.advance();
   }
 
   private advance(): void {
@@ -129,8 +129,9 @@ export class AckTracker {
 
   private mark(lsn: bigint, commitTimeMs: number): void {
     const lastSeq = this.next - 1;
+    // Marks that count are removed at once, so the last one is still waiting.
     const newest = this.marks.at(-1);
-    if (newest !== undefined && this.firstMark < this.marks.length && newest.lastSeq === lastSeq) {
+    if (newest !== undefined && newest.lastSeq === lastSeq) {
       // Nothing was published since the newest mark: it simply moves on, so marks are never more than events.
       if (lsn > newest.lsn) newest.lsn = lsn;
     } else {

@@ -12,7 +12,7 @@ interface Run {
  * is kept as runs, not one by one.
  */
 export class PublishedRuns {
-  private runs: Run[] = [];
+  private readonly runs: Run[] = [];
 
   constructor(private readonly metrics: Metrics) {}
 
@@ -38,6 +38,6 @@ export class PublishedRuns {
       if (open > 0) break;
       done++;
     }
-    if (done > 0) this.runs = this.runs.slice(done);
+    this.runs.splice(0, done);
   }
 }
