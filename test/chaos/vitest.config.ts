@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** The suites of `npm test` that prove the same with more load and repeats; here in full size. */
+const fullSize = ['nothing-lost', 'stop', 'memory', 'kafka', 'rabbitmq', 'pubsub'];
+
 /** Faults that take too long for every run: `npm run test:chaos`. */
 export default defineConfig({
   resolve: { conditions: ['source'] },
@@ -9,9 +12,10 @@ export default defineConfig({
   test: {
     pool: 'forks',
     reporters: ['default', './test/support/counting-reporter.ts'],
-    include: ['test/chaos/**/*.spec.ts'],
+    include: ['test/chaos/**/*.spec.ts', ...fullSize.map((name) => `test/e2e/${name}.spec.ts`)],
+    env: { TEST_SIZE: 'full' },
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 600_000,
+    testTimeout: 900_000,
     hookTimeout: 120_000,
     maxWorkers: 1,
     fileParallelism: false,

@@ -94,7 +94,7 @@ describe('Kafka: a refused batch is never overtaken', () => {
     const before = await kafka.received('app.public_orders');
     await kafka.server.admin((admin) => admin.deleteTopics({ topics: ['app.public_orders'] }));
     attempt.publish(maker.batch(2000, spread));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
     const lost = 'topic "app.public_orders" does not exist any more';
     await attempt.listener.until('the cause is named', () => attempt.listener.states.at(-1)?.message === lost);
@@ -115,7 +115,7 @@ describe('Kafka: a refused batch is never overtaken', () => {
     const forger = new AnswerForger('app.public_items', 1);
     kafka.network.filterReplies(forger.filter);
     attempt.publish(maker.batch(1000, large));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({
       code: 'BROKER_REFUSED',
       message: expect.stringContaining('NOT_ENOUGH_REPLICAS_AFTER_APPEND') as unknown,
@@ -159,7 +159,7 @@ describe('Kafka: what an abandoned connection still holds', () => {
     await attempt.listener.untilSettled(400);
     kafka.server.freeze();
     attempt.publish(maker.batch(3000, spread));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_TIMEOUT' });
     kafka.server.thaw();
     attempt.publish(maker.batch(1000, spread));

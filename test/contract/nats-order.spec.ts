@@ -27,7 +27,7 @@ describe('NATS: a refused message is never overtaken', () => {
     const maker = new EventMaker('app');
     attempt.publish(maker.batch(5, () => ({ key: 'k', fillBytes: 100 })));
     attempt.publish([maker.next({ key: 'k', fillBytes: 30_000 }), ...maker.batch(5, () => ({ key: 'k' }))]);
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
     await delay(300);
     expect((await nats.received()).length).toBe(5);
@@ -46,7 +46,7 @@ describe('NATS: a refused message is never overtaken', () => {
     const attempt = await openAttempt(nats);
     const maker = new EventMaker('app');
     attempt.publish(maker.batch(12, (i) => ({ key: 'k', table: i === 11 ? 'orders' : i < 5 ? 'full' : `t${i}` })));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     const before = await nats.received();
     expect(before.map((message) => message.topic)).toEqual(Array.from({ length: 3 }, () => 'app.public_full'));
     await nats.withClient(async (client) => {
@@ -236,7 +236,7 @@ describe('NATS: what an abandoned connection still holds', () => {
     await attempt.listener.untilSettled(50);
     nats.server.freeze();
     attempt.publish(maker.batch(500, (i) => ({ key: `k${i % 3}` })));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_TIMEOUT' });
     nats.server.thaw();
     attempt.publish(maker.batch(500, (i) => ({ key: `k${i % 3}` })));

@@ -119,7 +119,7 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: a failed request i
     await attempt.listener.untilSettled(50);
     pubsub.emulator.freeze();
     attempt.publish(maker.batch(500, fewKeys));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_TIMEOUT', retriable: true });
     pubsub.emulator.thaw();
     attempt.publish(maker.batch(500, fewKeys));
@@ -137,7 +137,7 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: a failed request i
     await attempt.listener.untilSettled(50);
     pubsub.network.stall();
     attempt.publish(maker.batch(500, fewKeys));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     attempt.publish(maker.batch(500, fewKeys));
     pubsub.network.resume();
     await attempt.listener.untilSettled(1050);
@@ -162,7 +162,7 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: what an abandoned 
     await attempt.listener.untilSettled(50);
     proxy.hold();
     attempt.publish(maker.batch(100, fewKeys));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     attempt.publish(maker.batch(100, fewKeys));
     await aLittleAfterConnection(proxy, 2);
     expect(proxy.heldBytes).toBeGreaterThan(100 * 200);

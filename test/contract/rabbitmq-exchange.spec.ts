@@ -73,7 +73,7 @@ describe('RabbitMQ: the exchange', () => {
     await attempt.listener.untilSettled(5);
     await rabbitmq.withChannel((channel) => channel.deleteExchange('app'));
     attempt.publish(maker.batch(5));
-    await attempt.listener.until('no queue takes it', () => !attempt.listener.isUp);
+    await attempt.listener.until('no queue takes it', () => attempt.listener.wasDown);
     await rabbitmq.withChannel(async (channel) => {
       await channel.assertExchange('app', 'topic', { durable: true });
       await channel.bindQueue('all', 'app', '#');

@@ -36,7 +36,7 @@ describe('RabbitMQ: a queue that refuses messages', () => {
     await using rabbitmq = await start({ queue: full(type) });
     const attempt = await openAttempt(rabbitmq);
     attempt.publish(new EventMaker('app').batch(20, (i) => ({ key: `k${i % 4}` })));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_REFUSED', retriable: true });
     await expect(attempt.publisher.checkHealth(signal())).rejects.toMatchObject({ code: 'BROKER_REFUSED' });
     await waitFor(async () => (await rabbitmq.received()) && attempt.listener.seqs.size === 20, {
@@ -55,7 +55,7 @@ describe('RabbitMQ: a queue that refuses messages', () => {
     await rabbitmq.withChannel((channel) => channel.bindQueue('all', 'app', '*.public_items'));
     const attempt = await openAttempt(rabbitmq);
     attempt.publish(new EventMaker('app').batch(10, (i) => ({ key: 'k', table: i < 5 ? 'items' : 'orders' })));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     const stored = await waitFor(async () => (await rabbitmq.received('orders')).length >= 5, { what: 'the others' });
     expect(stored).toBe(true);
     expect([...attempt.listener.seqs].every((seq) => seq <= 3)).toBe(true);
@@ -110,7 +110,7 @@ describe('RabbitMQ: messages that no queue wants', () => {
     const maker = new EventMaker('app');
     const table = (i: number) => (i === 10 ? 'orders' : 'items');
     attempt.publish(maker.batch(40, (i) => ({ key: i % 2 === 0 ? 'even' : 'odd', table: table(i) })));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     await delay(500);
     expect(attempt.listener.states.at(-1)).toMatchObject({
       code: 'BROKER_REFUSED',
@@ -132,7 +132,7 @@ describe('RabbitMQ: messages that no queue wants', () => {
     await onlyItems(rabbitmq);
     const attempt = await openAttempt(rabbitmq, { unroutable: 'block', ordering: 'relaxed' });
     attempt.publish(new EventMaker('app').batch(10, (i) => ({ key: 'k', table: i === 3 ? 'orders' : 'items' })));
-    await attempt.listener.until('the refusal is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the refusal is reported', () => attempt.listener.wasDown);
     await delay(200);
     expect([...attempt.listener.seqs]).toEqual([1, 2, 3]);
     await bindAll(rabbitmq);
@@ -168,7 +168,7 @@ describe('RabbitMQ: an alarm', () => {
     await rabbitmq.server.ctl('set_vm_memory_high_watermark', '0');
     try {
       attempt.publish(maker.batch(10, (i) => ({ key: `k${i % 3}` })));
-      await attempt.listener.until('the alarm is reported', () => !attempt.listener.isUp);
+      await attempt.listener.until('the alarm is reported', () => attempt.listener.wasDown);
       expect(attempt.listener.states.at(-1)).toMatchObject({
         code: 'BROKER_REFUSED',
         message: expect.stringMatching(/has an alarm and takes no messages: .*memory/) as unknown,
@@ -199,7 +199,7 @@ describe('RabbitMQ: the fence', () => {
     await second.publisher.open(signal());
     let taken = false;
     const preparing = second.publisher.prepare([], signal()).then(() => (taken = true));
-    await second.listener.until('it is told whom it waits for', () => !second.listener.isUp);
+    await second.listener.until('it is told whom it waits for', () => second.listener.wasDown);
     expect(second.listener.states.at(-1)?.message).toMatch(QUEUE);
     first.publish(new EventMaker('app').batch(10));
     await first.listener.untilSettled(10);
@@ -225,7 +225,7 @@ describe('RabbitMQ: the fence', () => {
     const second = new Attempt(await testDriver(direct));
     await second.publisher.open(signal());
     const preparing = second.publisher.prepare([], signal());
-    await second.listener.until('it is told whom it waits for', () => !second.listener.isUp);
+    await second.listener.until('it is told whom it waits for', () => second.listener.wasDown);
     rabbitmq.network.resume();
     await preparing;
     const resent = first.sent.slice(100).map((event, i) => ({ ...event, seq: i + 1 }));
@@ -248,7 +248,7 @@ describe('RabbitMQ: the fence', () => {
     const direct = rabbitmq.config({ addresses: [rabbitmq.server.address] });
     const second = await new Attempt(await testDriver(direct)).open();
     expect(second.listener.states[0]?.message).toMatch(QUEUE);
-    await first.listener.until('the first notices it too', () => !first.listener.isUp);
+    await first.listener.until('the first notices it too', () => first.listener.wasDown);
     second.publish(first.sent.slice(50).map((event, i) => ({ ...event, seq: i + 1 })));
     await second.listener.untilSettled(50);
     await first.publisher.close(0);
@@ -268,7 +268,7 @@ describe('RabbitMQ: connections', () => {
     await attempt.listener.untilSettled(100);
     rabbitmq.server.freeze();
     attempt.publish(maker.batch(100, (i) => ({ key: `k${i % 7}` })));
-    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the silence is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_TIMEOUT', retriable: true });
     rabbitmq.server.thaw();
     await attempt.listener.untilSettled(200);
@@ -280,7 +280,7 @@ describe('RabbitMQ: connections', () => {
     await using rabbitmq = await start();
     const attempt = await openAttempt(rabbitmq);
     rabbitmq.network.cut();
-    await attempt.listener.until('the loss is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the loss is reported', () => attempt.listener.wasDown);
     await attempt.listener.until('and its end', () => attempt.listener.isUp);
     expect(rabbitmq.network.accepted).toBe(2);
     await attempt.publisher.checkHealth(signal());
@@ -294,7 +294,7 @@ describe('RabbitMQ: connections', () => {
     attempt.publish(maker.batch(5));
     await attempt.listener.untilSettled(5);
     await rabbitmq.server.ctl('close_all_connections', 'maintenance of the broker');
-    await attempt.listener.until('the loss is reported', () => !attempt.listener.isUp);
+    await attempt.listener.until('the loss is reported', () => attempt.listener.wasDown);
     expect(attempt.listener.states[0]).toMatchObject({
       code: 'BROKER_UNREACHABLE',
       message: expect.stringContaining('maintenance of the broker') as unknown,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Child } from '../support/child-process.js';
 import { startNats, type NatsServer } from '../support/nats-server.js';
-import { POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../support/postgres.js';
+import { E2E_POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../support/postgres.js';
 import { databaseVariables, startService } from '../support/service.js';
 import { waitFor } from '../support/wait-for.js';
 import { Ledger } from './support/ledger.js';
@@ -63,7 +63,7 @@ describe('a configuration that cannot be', () => {
   });
 });
 
-describe.each(POSTGRES_VERSIONS)('with PostgreSQL %i', (version) => {
+describe.each(E2E_POSTGRES_VERSIONS)('with PostgreSQL %i', (version) => {
   let server: PostgresServer;
   let nats: NatsServer;
   beforeAll(async () => {

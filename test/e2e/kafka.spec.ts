@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
-import { arrivesComplete, stopsInOrder, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
+import { sized } from '../support/test-size.js';
+import { arrivesComplete, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
 import { KafkaBroker } from './support/kafka-broker.js';
 
 const VERSION = 18;
@@ -15,9 +16,8 @@ describe('from PostgreSQL to Apache Kafka', () => {
       version: VERSION,
       startBroker: () => KafkaBroker.start({ topics: 'by the service', secondOpinion: true }),
     },
-    30_000,
+    sized({ short: 10_000, full: 60_000 }),
   );
-  survivesOwnKills(given, 6);
-  survivesBrokerKills(given, 2);
-  stopsInOrder(given);
+  survivesOwnKills(given, sized({ short: 3, full: 10 }), sized({ short: 1, full: 3 }));
+  survivesBrokerKills(given, sized({ short: 1, full: 5 }));
 });

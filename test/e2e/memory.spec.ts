@@ -4,11 +4,15 @@ import type { Child } from '../support/child-process.js';
 import { startNats, type NatsServer } from '../support/nats-server.js';
 import { startPostgres, type PostgresServer } from '../support/postgres.js';
 import { databaseVariables, startService } from '../support/service.js';
+import { sized } from '../support/test-size.js';
 import { waitFor } from '../support/wait-for.js';
 import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
 
 const LIMIT_BYTES = 200e6;
+const ROWS = sized({ short: 400_000, full: 5_000_000 });
+const LARGE_ROWS = sized({ short: 400, full: 2000 });
+const OUTAGE_SECONDS = sized({ short: 15, full: 60 });
 
 function start(server: PostgresServer, nats: NatsServer): Child {
   return startService({
@@ -33,7 +37,7 @@ async function messagesIn(nats: NatsServer): Promise<number> {
 async function peakWhilePublishing(child: Child, nats: NatsServer, messages: number): Promise<number> {
   await waitFor(async () => (await messagesIn(nats)) >= messages, {
     what: () => `${messages} messages${child.lastOutput()}`,
-    deadlineMs: 280_000,
+    deadlineMs: sized({ short: 280_000, full: 800_000 }),
     intervalMs: 250,
   });
   const peak = child.peakRssBytes() ?? Infinity;
@@ -43,18 +47,18 @@ async function peakWhilePublishing(child: Child, nats: NatsServer, messages: num
 }
 
 describe('resident memory stays below 200 MB', () => {
-  it('in one transaction of 1,000,000 rows of 500 bytes', async () => {
+  it(`in one transaction of ${ROWS.toLocaleString('en')} rows of 500 bytes`, async () => {
     await using server = await startPostgres({ version: 18 });
     await using nats = await startNats();
     await server.query('CREATE TABLE t (id int PRIMARY KEY, filler text)');
     await using child = start(server, nats);
     await child.waitForLine('"msg":"streaming"');
-    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 16) FROM generate_series(1, 1000000) g`);
-    const peak = await peakWhilePublishing(child, nats, 1_000_000);
+    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 16) FROM generate_series(1, ${ROWS}) g`);
+    const peak = await peakWhilePublishing(child, nats, ROWS);
     expect(peak).toBeLessThan(LIMIT_BYTES);
   });
 
-  it('with 1,000 rows of 1 MB', async () => {
+  it(`with ${LARGE_ROWS} rows of 1 MB`, async () => {
     await using server = await startPostgres({ version: 18 });
     await using nats = await startNats({ config: 'max_payload: 8MB' });
     await server.query(
@@ -62,12 +66,12 @@ describe('resident memory stays below 200 MB', () => {
     );
     await using child = start(server, nats);
     await child.waitForLine('"msg":"streaming"');
-    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 32768) FROM generate_series(1, 1000) g`);
-    const peak = await peakWhilePublishing(child, nats, 1000);
+    await server.query(`INSERT INTO t SELECT g, repeat(md5(g::text), 32768) FROM generate_series(1, ${LARGE_ROWS}) g`);
+    const peak = await peakWhilePublishing(child, nats, LARGE_ROWS);
     expect(peak).toBeLessThan(LIMIT_BYTES);
   });
 
-  it('while the broker is down for half a minute under load, and nothing is lost', async () => {
+  it(`while the broker is down for ${OUTAGE_SECONDS} seconds under load, and nothing is lost`, async () => {
     await using scenario = await Scenario.start(18, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(7);
@@ -75,7 +79,7 @@ describe('resident memory stays below 200 MB', () => {
     await listener.waitForLine('"msg":"streaming"');
     await delay(1000);
     await scenario.broker.kill();
-    await delay(30_000);
+    await delay(OUTAGE_SECONDS * 1000);
     await scenario.broker.start();
     await writers.stop();
     await scenario.caughtUp(200_000);

@@ -1,23 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, it } from 'vitest';
-import { POSTGRES_VERSIONS } from '../support/postgres.js';
+import { E2E_POSTGRES_VERSIONS } from '../support/postgres.js';
+import { sized } from '../support/test-size.js';
 import { waitFor } from '../support/wait-for.js';
 import { arrivesComplete, expectSurvived, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
 import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
 
-/** The newest version gets the full size, the others enough of it to see that they behave alike. */
-const SIZES = {
-  15: { changes: 30_000, ownKills: 4, brokerKills: 1 },
-  18: { changes: 200_000, ownKills: 20, brokerKills: 5 },
-} as const;
-
-describe.each(POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (version) => {
-  const given = { version, startBroker: NatsBroker.start };
-  const { changes, ownKills, brokerKills } = SIZES[version];
-  arrivesComplete(given, changes);
-  survivesOwnKills(given, ownKills);
-  survivesBrokerKills(given, brokerKills);
+describe.each(E2E_POSTGRES_VERSIONS)('from PostgreSQL %i to NATS JetStream', (version) => {
+  const given = { version, startBroker: NatsBroker.start, pauseMs: 30 };
+  arrivesComplete(given, sized({ short: 100_000, full: 200_000 }));
+  survivesOwnKills(given, sized({ short: 12, full: 20 }));
+  survivesBrokerKills(given, sized({ short: 3, full: 5 }));
 });
 
 describe('from the newest PostgreSQL to NATS JetStream', () => {
@@ -27,7 +21,7 @@ describe('from the newest PostgreSQL to NATS JetStream', () => {
     await using scenario = await Scenario.start(version, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(version + 300);
-    writers.start(5);
+    writers.start(20);
     for (let restart = 0; restart < 3; restart++) {
       await delay(2000);
       await scenario.database.restart('immediate');
@@ -40,7 +34,7 @@ describe('from the newest PostgreSQL to NATS JetStream', () => {
     await using scenario = await Scenario.start(version, NatsBroker.start);
     const listener = scenario.startListener();
     const writers = scenario.writers(version + 400);
-    writers.start(5);
+    writers.start(20);
     const terminate = `SELECT pg_terminate_backend(active_pid) AS done FROM pg_replication_slots
       WHERE slot_name = 'wal_listener' AND active_pid IS NOT NULL`;
     for (let round = 0; round < 10; round++) {

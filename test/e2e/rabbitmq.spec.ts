@@ -1,17 +1,20 @@
 import { describe } from 'vitest';
-import { arrivesComplete, stopsInOrder, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
+import { sized } from '../support/test-size.js';
+import { arrivesComplete, survivesBrokerKills, survivesOwnKills } from './support/delivery-cases.js';
 import { RabbitmqBroker } from './support/rabbitmq-broker.js';
 
 const VERSION = 18;
 
 describe('from PostgreSQL to RabbitMQ', () => {
   const given = { version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start() } as const;
-  arrivesComplete(given, 30_000);
-  survivesOwnKills(given, 6);
-  survivesBrokerKills(given, 2);
-  stopsInOrder(given);
+  arrivesComplete(given, sized({ short: 10_000, full: 60_000 }));
+  survivesOwnKills(given, sized({ short: 3, full: 10 }), sized({ short: 1, full: 3 }));
+  survivesBrokerKills(given, sized({ short: 1, full: 5 }));
 });
 
 describe('from PostgreSQL to quorum queues of RabbitMQ', () => {
-  survivesBrokerKills({ version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start('quorum') }, 2);
+  survivesBrokerKills(
+    { version: VERSION, pauseMs: 150, startBroker: () => RabbitmqBroker.start('quorum') },
+    sized({ short: 1, full: 3 }),
+  );
 });

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { POSTGRES_VERSIONS } from '../support/postgres.js';
+import { E2E_POSTGRES_VERSIONS } from '../support/postgres.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { sized } from '../support/test-size.js';
 import { waitFor } from '../support/wait-for.js';
 import { NatsBroker } from './support/nats-broker.js';
 import { Scenario } from './support/scenario.js';
@@ -13,14 +14,14 @@ function commitLsn(id: string): bigint {
   return (BigInt(`0x${hex.slice(0, 12)}${hex.slice(13, 16)}`) << 4n) | ((variantByte >> 2n) & 0xfn);
 }
 
-describe.each(POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version) => {
+describe.each(E2E_POSTGRES_VERSIONS)('stopping under load, PostgreSQL %i', (version) => {
   it('SIGTERM ends with 0 in time, and the next start goes on with the successor of the last confirmed event', async () => {
     await using scenario = await Scenario.start(version, NatsBroker.start);
     const writers = scenario.writers(version + 500);
-    writers.start();
+    writers.start(10);
     const runs: string[][] = [];
     const confirmed: bigint[] = [];
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < sized({ short: 3, full: 6 }); round++) {
       const ids: string[] = [];
       const listener = scenario.startListener(
         { WAL_PUBLISHER_TYPE: 'stdout', WAL_PUBLISHER_TOPIC: '' },

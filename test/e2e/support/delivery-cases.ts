@@ -40,8 +40,9 @@ export function arrivesComplete(given: DeliveryCase<BrokerUnderTest>, changes: n
   });
 }
 
-export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: number): void {
-  it(`nothing is lost or changed by ${String(kills)} SIGKILLs under load`, async () => {
+/** @param stops how often it is also ended in order, with SIGTERM, in the middle of its work */
+export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: number, stops = 2): void {
+  it(`nothing is lost or changed by ${String(kills)} SIGKILLs and ${String(stops)} SIGTERMs under load`, async () => {
     const { version, startBroker, env, pauseMs = 5 } = given;
     await using scenario = await Scenario.start(version, startBroker, env);
     const writers = scenario.writers(version + 100);
@@ -53,6 +54,13 @@ export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: nu
       if (kill % 2 === 1) await scenario.confirmsBeyond(before);
       await delay(kill % 2 === 0 ? 1000 : 50 * kill);
       await listener.kill();
+    }
+    for (let stop = 0; stop < stops; stop++) {
+      const before = await scenario.confirmedLsn();
+      const listener = scenario.startListener();
+      await scenario.confirmsBeyond(before);
+      await delay(300);
+      expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
     }
     await writers.stop();
     const listener = scenario.startListener();
@@ -79,27 +87,5 @@ export function survivesBrokerKills(given: DeliveryCase<DurableBroker>, kills: n
     }
     await delay(1000);
     await expectSurvived(scenario, writers, listener);
-  });
-}
-
-export function stopsInOrder(given: DeliveryCase<BrokerUnderTest>): void {
-  it('SIGTERM under load ends with 0 and loses nothing', async () => {
-    const { version, startBroker, env, pauseMs = 5 } = given;
-    await using scenario = await Scenario.start(version, startBroker, env);
-    const writers = scenario.writers(version + 500);
-    writers.start(pauseMs);
-    for (let round = 0; round < 2; round++) {
-      const before = await scenario.confirmedLsn();
-      const listener = scenario.startListener();
-      // It is stopped in the middle of its work.
-      await scenario.confirmsBeyond(before);
-      await delay(300);
-      expect(await listener.terminate(25_000)).toEqual({ code: 0, signal: null });
-    }
-    await writers.stop();
-    const listener = scenario.startListener();
-    await scenario.caughtUp(CATCH_UP_MS);
-    await listener.terminate();
-    await scenario.expectNothingLost();
   });
 }

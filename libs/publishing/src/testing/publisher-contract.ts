@@ -88,7 +88,7 @@ export function publisherContract(start: () => Promise<BrokerHarness>): void {
     const feeding = feed(attempt, new EventMaker('app'), 40, 60_000);
     await attempt.listener.untilSettled(1000);
     await broker.kill();
-    await attempt.listener.until('the broker is reported down', () => !attempt.listener.isUp);
+    await attempt.listener.until('the broker is reported down', () => attempt.listener.wasDown);
     await expect(attempt.publisher.checkHealth(new AbortController().signal)).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
     });

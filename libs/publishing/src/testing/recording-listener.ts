@@ -34,6 +34,11 @@ export class RecordingListener implements PublisherListener {
     return this.states.at(-1) === undefined;
   }
 
+  /** Whether the broker was ever reported down; it may have come back before a test looked. */
+  get wasDown(): boolean {
+    return this.states.some((error) => error !== undefined);
+  }
+
   /** Resolves when the condition holds after some report; rejects when the publisher failed instead, or in time. */
   async until(what: string, condition: () => boolean, timeoutMs = 20_000): Promise<void> {
     const end = Date.now() + timeoutMs;
