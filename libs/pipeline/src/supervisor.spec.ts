@@ -15,7 +15,7 @@ import { Supervisor, type SupervisorParts } from './supervisor.js';
 import { readiness } from './testing/readiness.js';
 
 /** Attempts end as the list says, one after the other; after the last the supervisor is told to stop. */
-async function attempts(outcomes: readonly AppError[]) {
+async function attempts(outcomes: readonly AppError[], listener: Partial<AppConfig['listener']> = {}) {
   const stop = new AbortController();
   const lines: { readonly level: string; readonly message: string; readonly fields: LogFields }[] = [];
   const reported: ErrorCode[] = [];
@@ -50,7 +50,7 @@ async function attempts(outcomes: readonly AppError[]) {
     }),
   };
   const parts = {
-    config: { listener: { refreshConnectionMs: 30_000 } } as unknown as AppConfig,
+    config: { listener: { refreshConnectionMs: 30_000, ...listener } } as unknown as AppConfig,
     source: { readSlot: () => Promise.resolve(undefined) },
     clock: systemClock,
     metrics: noMetrics,
@@ -104,5 +104,14 @@ describe('the supervisor', () => {
     expect(state.phase).toBe('failed');
     // Whoever ends the process reports it, as fatal.
     expect(reported).toEqual([]);
+  });
+
+  it('goes on after a slot was lost while streaming only where it is to make it anew', async () => {
+    const lost = new AppError('SLOT_LOST', 'invalidated');
+    const ended = async (onSlotLost: 'halt' | 'recreate', createSlot: 'auto' | 'never') =>
+      (await attempts([lost], { onSlotLost, createSlot })).error;
+    expect(await ended('recreate', 'auto')).toBeUndefined();
+    expect(await ended('recreate', 'never')).toBe(lost);
+    expect(await ended('halt', 'auto')).toBe(lost);
   });
 });

@@ -100,8 +100,9 @@ export class Supervisor {
         await this.attempt(signal);
       } catch (thrown) {
         const error = this.repeated.judge(toAppError(thrown), this.confirmed);
-        if (signal.aborted && error.retriable) break;
-        if (!error.retriable) {
+        const canGoOn = error.retriable || this.makesAnew(error);
+        if (signal.aborted && canGoOn) break;
+        if (!canGoOn) {
           state.enter('failed', error);
           throw error;
         }
@@ -111,6 +112,12 @@ export class Supervisor {
     }
     state.enter('stopped');
     logger.info('stopped', { confirmedLsn: this.confirmed === undefined ? undefined : formatLsn(this.confirmed) });
+  }
+
+  /** A slot lost while streaming is made anew by the next attempt, where the user chose that, as it is after a start. */
+  private makesAnew({ code }: AppError): boolean {
+    const { onSlotLost, createSlot } = this.parts.config.listener;
+    return code === 'SLOT_LOST' && onSlotLost === 'recreate' && createSlot === 'auto';
   }
 
   private async waitBeforeRetry(error: AppError, signal: AbortSignal): Promise<void> {
