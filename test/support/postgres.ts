@@ -29,6 +29,8 @@ export interface StartPostgresOptions {
   /** As in postgresql.conf; on top of wal_level=logical, 20 slots and senders, fsync=off. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly port?: number;
+  /** Another loopback address than 127.0.0.1, which lets two servers share a port. */
+  readonly host?: string;
 }
 
 /** What a test needs that only uses a database and leaves the server alone. */
@@ -47,13 +49,14 @@ export interface TestDatabase extends AsyncDisposable {
  * stopped, killed and frozen, so an address given in the environment cannot stand in for it.
  */
 export async function startPostgres(options: StartPostgresOptions): Promise<PostgresServer> {
-  const { version, settings, port } = options;
+  const { version, settings, port, host } = options;
   const account = serverAccount();
   return PostgresServer.start({
     binaries: await postgresBinaries(version),
     account,
     ...(settings !== undefined && { settings }),
     ...(port !== undefined && { port }),
+    ...(host !== undefined && { host }),
   });
 }
 

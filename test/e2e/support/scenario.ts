@@ -37,6 +37,15 @@ export class Scenario<Broker extends BrokerUnderTest = BrokerUnderTest> implemen
     }
   }
 
+  /** The same over a database of the caller's own, with the workload and a slot `reference` in it. */
+  static over<Broker extends BrokerUnderTest>(
+    database: PostgresServer,
+    broker: Broker,
+    env: Readonly<Record<string, string>> = {},
+  ): Scenario<Broker> {
+    return new Scenario(database, broker, env);
+  }
+
   writers(seed: number): Writers {
     const { host, port, user, password, database } = this.database;
     return new Writers({ host, port, user, password, database }, 8, seed);

@@ -22,6 +22,8 @@ export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A free one by default. */
   readonly port?: number;
+  /** A loopback address, 127.0.0.1 by default: servers on several may share a port. */
+  readonly host?: string;
   /** Keeps the terminal's Ctrl-C away from the server, for a program that stops it in order. */
   readonly detached?: boolean;
 }
@@ -31,8 +33,9 @@ const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 60_000;
 const DESTROY_DEADLINE_MS = 5_000;
 
+const DEFAULT_HOST = '127.0.0.1';
+
 const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
-  listen_addresses: '127.0.0.1',
   // A socket folder of the system's may not be writable for this account.
   unix_socket_directories: '',
   wal_level: 'logical',
@@ -51,9 +54,9 @@ process.prependListener('exit', () => {
   for (const server of liveServers) server.destroy();
 });
 
-/** A private PostgreSQL server on 127.0.0.1 with its own data folder, gone without trace after `[Symbol.asyncDispose]`. */
+/** A private PostgreSQL server on a loopback address with its own data folder, gone without trace after `[Symbol.asyncDispose]`. */
 export class PostgresServer implements AsyncDisposable {
-  readonly host = '127.0.0.1';
+  readonly host: string;
   readonly user = 'postgres';
   readonly password = 'postgres';
   readonly database = 'postgres';
@@ -68,6 +71,7 @@ export class PostgresServer implements AsyncDisposable {
     readonly port: number,
     private readonly settings: Record<string, string>,
   ) {
+    this.host = options.host ?? DEFAULT_HOST;
     this.dataDir = join(folder, 'data');
     this.keepFolder = removeAtExit(folder);
     liveServers.add(this);
@@ -212,14 +216,16 @@ export class PostgresServer implements AsyncDisposable {
 
   private async launch(): Promise<void> {
     const before = this.log().length;
-    const settings = Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const all = { listen_addresses: this.host, ...this.settings };
+    const settings = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const server = this.spawn('postgres', ['-D', this.dataDir, '-p', String(this.port), ...settings]);
     this.process = server;
     let failure: Error | undefined;
     server.once('error', (error) => (failure = error));
     server.once('close', () => (this.process = this.process === server ? undefined : this.process));
     const deadline = performance.now() + START_DEADLINE_MS;
-    while (!this.log().slice(before).includes('ready to accept connections')) {
+    // A standby accepts read-only ones.
+    while (!/ready to accept (?:read-only )?connections/.test(this.log().slice(before))) {
       if (!this.running || performance.now() > deadline) {
         await this.kill();
         throw new Error(`PostgreSQL did not start on port ${String(this.port)}:\n${this.log().slice(before)}`, {
