@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { dieWithParent } from '../../apps/wal-listener/src/demo/die-with-parent.js';
 import { waitFor } from './wait-for.js';
@@ -143,6 +142,24 @@ export class Child implements AsyncDisposable {
   }
 }
 
+/** Lines end in a line feed and nothing else: node:readline would also break them at U+2028, which JSON leaves as it is. */
 function readLines(stream: Readable | null, onLine: (line: string) => void): void {
-  if (stream !== null) createInterface({ input: stream, crlfDelay: Infinity }).on('line', onLine);
+  let pending: string[] = [];
+  stream?.setEncoding('utf8');
+  stream?.on('data', (chunk: string) => {
+    const [first = '', ...rest] = chunk.split('\n');
+    pending.push(first);
+    for (const next of rest) {
+      onLine(withoutReturn(pending.join('')));
+      pending = [next];
+    }
+  });
+  stream?.on('end', () => {
+    const last = pending.join('');
+    if (last !== '') onLine(withoutReturn(last));
+  });
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
