@@ -4,8 +4,8 @@ import { deliveryFaults } from '../../libs/publishing/src/testing/delivery-check
 import { EventMaker } from '../../libs/publishing/src/testing/outgoing-events.js';
 import { Attempt, testDriver } from '../../libs/publishing/src/testing/publisher-harness.js';
 import { pubsubAvailable, pubsubSuite } from '../support/pubsub-emulator.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { waitFor } from '../support/wait-for.js';
-import { HoldingProxy } from './holding-proxy.js';
 import { PubsubHarness } from './pubsub-harness.js';
 
 const signal = new AbortController().signal;
@@ -148,14 +148,14 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: a failed request i
 
 describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: what an abandoned connection still holds')])('%s', () => {
   /** Waits until the new connection is in use, and a little longer, as late bytes may. */
-  async function aLittleAfterConnection(proxy: HoldingProxy, number: number): Promise<void> {
+  async function aLittleAfterConnection(proxy: TcpProxy, number: number): Promise<void> {
     await waitFor(() => proxy.accepted >= number, { what: `connection ${String(number)}` });
     await delay(250);
   }
 
   it('lands before anything is sent again', async () => {
     await using pubsub = await PubsubHarness.start();
-    await using proxy = await HoldingProxy.start(pubsub.emulator.port);
+    await using proxy = await TcpProxy.start(pubsub.emulator.port);
     const attempt = await new Attempt(await testDriver(pubsub.config({ addresses: [proxy.address] }, 2000))).open();
     const maker = new EventMaker('app');
     attempt.publish(maker.batch(50, fewKeys));
@@ -176,7 +176,7 @@ describe.skipIf(!pubsubAvailable).each([pubsubSuite('Pub/Sub: what an abandoned 
 
   it('lands before the next attempt sends anything', async () => {
     await using pubsub = await PubsubHarness.start();
-    await using proxy = await HoldingProxy.start(pubsub.emulator.port);
+    await using proxy = await TcpProxy.start(pubsub.emulator.port);
     const driver = await testDriver(pubsub.config({ addresses: [proxy.address] }, 2000));
     const first = await new Attempt(driver).open();
     const maker = new EventMaker('app');

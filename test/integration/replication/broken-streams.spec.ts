@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../../support/postgres.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { configFor, newDatabase, openStream, rejection, sourceFor } from './support/source.js';
-import { TcpProxy } from './support/tcp-proxy.js';
 
 const unhandled: unknown[] = [];
 const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
@@ -51,7 +51,7 @@ describe.each(POSTGRES_VERSIONS)('a stream that breaks, PostgreSQL %i', (version
     await using proxy = await TcpProxy.start(server.port);
     const config = configFor(server, database.name, { WAL_DATABASE_PORT: String(proxy.port) });
     using open = await openStream(sourceFor(config));
-    proxy.reset();
+    proxy.cut();
     expect(await rejection(open.stream.closed)).toMatchObject({ code: 'PG_CONNECTION_LOST' });
   });
 
@@ -74,7 +74,7 @@ describe.each(POSTGRES_VERSIONS)('a stream that breaks, PostgreSQL %i', (version
     await open.stream.checkHealth(AbortSignal.timeout(5000));
     expect(open.stream.silentForMs()).toBeLessThan(2000);
     open.stream.release('backpressure');
-    proxy.silence();
+    proxy.stall();
     const error = await rejection(open.stream.closed);
     expect(error).toMatchObject({ code: 'PG_CONNECTION_LOST', message: expect.stringMatching(/silent/) as unknown });
   });
@@ -137,7 +137,7 @@ describe.each(POSTGRES_VERSIONS)('a stream that breaks, PostgreSQL %i', (version
   it('gives up opening when told to', async () => {
     const database = await newDatabase(server);
     await using proxy = await TcpProxy.start(server.port);
-    proxy.silence();
+    proxy.stall();
     const config = configFor(server, database.name, { WAL_DATABASE_PORT: String(proxy.port) });
     const before = performance.now();
     await rejection(sourceFor(config).open(AbortSignal.timeout(300)));
@@ -194,7 +194,9 @@ describe.each(POSTGRES_VERSIONS)('a stream that breaks, PostgreSQL %i', (version
   it('refuses a session that does not keep its settings, as behind a pooler', async () => {
     const database = await newDatabase(server);
     await using proxy = await TcpProxy.start(server.port);
-    proxy.rewrite = (bytes) => Buffer.from(bytes.toString('latin1').replace('TimeZone=UTC', 'TimeZone=CET'), 'latin1');
+    proxy.filterRequests((bytes) =>
+      Buffer.from(bytes.toString('latin1').replace('TimeZone=UTC', 'TimeZone=CET'), 'latin1'),
+    );
     const config = configFor(server, database.name, { WAL_DATABASE_PORT: String(proxy.port) });
     const error = await rejection(sourceFor(config).open(AbortSignal.timeout(10_000)));
     expect(error).toMatchObject({ code: 'PG_SESSION_SETTING', message: expect.stringContaining("'CET'") as unknown });
