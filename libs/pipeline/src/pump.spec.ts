@@ -202,7 +202,7 @@ describe('Pump', () => {
     ['rows of a relation it was not told about', [begin(), insert(users, '1', 'a')]],
   ])('refuses %s', (_, messages) => {
     const { send, tracker } = setUp();
-    expect(() => messages.forEach(send)).toThrow();
+    expect(() => messages.forEach(send)).toThrow(expect.objectContaining({ code: 'PROTOCOL' }));
     expect(tracker.confirmable).toBeUndefined();
   });
 });

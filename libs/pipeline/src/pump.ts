@@ -131,6 +131,7 @@ export class Pump {
   }
 
   private begin(begin: BeginMessage): void {
+    if (this.transaction !== undefined) throw new AppError('PROTOCOL', 'a transaction began inside another');
     this.parts.tracker.begin(commitTimeMs(begin));
     this.parts.encoder.beginTransaction(begin);
     this.transaction = { begin, ordinal: 0, published: 0, overLimit: 0, foreign: false };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { watchAllocations } from '../../../test/support/allocations.js';
 import { FrameReader } from './frame-reader.js';
 
 /** One message as on the wire. */
@@ -83,11 +84,21 @@ describe('FrameReader', () => {
   });
 
   it('assembles a message far larger than a read', () => {
-    const large = 'x'.repeat(300_000);
+    const large = 'xyz'.repeat(900_000);
     const { reader, seen } = recorder();
     const bytes = Buffer.concat([copyData('before'), copyData(large), copyData('after')]);
     for (let at = 0; at < bytes.length; at += 65_536) reader.push(Buffer.from(bytes.subarray(at, at + 65_536)));
     expect(seen).toEqual(['d:before', `d:${large}`, 'd:after']);
+  });
+
+  it('takes memory for what has come, not for what a length claims', () => {
+    using allocations = watchAllocations();
+    const { reader, seen } = recorder();
+    const header = Buffer.from('d\x3f\xff\xff\xff', 'latin1');
+    reader.push(Buffer.concat([header, Buffer.alloc(100_000)]));
+    for (let read = 0; read < 20; read += 1) reader.push(Buffer.alloc(100_000));
+    expect(seen).toEqual([]);
+    expect(allocations.largest).toBeLessThan(5 * 2_100_000);
   });
 
   it('stops after the message that held it and goes on with the rest, in order, from copies', () => {

@@ -12,8 +12,15 @@ const COPY_DATA = 0x64; // 'd'
 const HEADER_BYTES = 5;
 /** PostgreSQL allocates no message beyond 1 GB; a larger length means that the stream is out of step. */
 const MAX_MESSAGE_BYTES = 0x40000000;
-/** Partial messages up to this size share one buffer; larger ones get a buffer of their own size, dropped afterwards. */
+/** Partial messages up to this size share one buffer; larger ones get a buffer of their own, dropped afterwards. */
 const SHARED_BYTES = 64 * 1024;
+/**
+ * A length is only a claim until its bytes have come: the buffer of a larger message begins with so much and grows with
+ * what arrives, so that a wrong length takes no memory.
+ */
+const FIRST_OWN_BYTES = 256 * 1024;
+/** The copies that growing costs add up to a third of the message. */
+const GROWTH = 4;
 const NOTHING = Buffer.alloc(0);
 
 /** Size of the message whose header starts at `at`. @throws AppError PROTOCOL when that cannot be a header */
@@ -118,6 +125,7 @@ export class FrameReader {
       return;
     }
     this.allocatePartial(messageBytes(buffer, at));
+    this.growPartial(end - at);
     this.partialFilled = buffer.copy(this.partial, 0, at, end);
   }
 
@@ -132,12 +140,9 @@ export class FrameReader {
       this.allocatePartial(messageBytes(this.header, 0));
       this.partialFilled = this.header.copy(this.partial);
     }
-    const taken = buffer.copy(
-      this.partial,
-      this.partialFilled,
-      at,
-      Math.min(end, at + this.partialTotal - this.partialFilled),
-    );
+    const last = Math.min(end, at + this.partialTotal - this.partialFilled);
+    this.growPartial(this.partialFilled + last - at);
+    const taken = buffer.copy(this.partial, this.partialFilled, at, last);
     this.partialFilled += taken;
     if (this.partialFilled === this.partialTotal) {
       const message = this.partial;
@@ -152,10 +157,19 @@ export class FrameReader {
   private allocatePartial(total: number): void {
     this.partialTotal = total;
     if (total > SHARED_BYTES) {
-      this.partial = Buffer.allocUnsafeSlow(total);
+      this.partial = Buffer.allocUnsafeSlow(Math.min(total, FIRST_OWN_BYTES));
       return;
     }
     if (this.shared.length === 0) this.shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
     this.partial = this.shared;
+  }
+
+  /** Makes room for `bytes` bytes of the message that is being assembled. */
+  private growPartial(bytes: number): void {
+    if (bytes <= this.partial.length) return;
+    const size = Math.min(this.partialTotal, Math.max(bytes, this.partial.length * GROWTH));
+    const larger = Buffer.allocUnsafeSlow(size);
+    this.partial.copy(larger, 0, 0, this.partialFilled);
+    this.partial = larger;
   }
 }
