@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import {
-  Decoder,
   ProtocolError,
   TUPLE_NULL,
   TUPLE_TEXT,
   TUPLE_UNCHANGED,
+  type Decoder,
   type Message,
   type Relation,
   type Tuple,
 } from '#lib/pgoutput';
-import { ReferenceDecoder, Refused } from './reference-decoder.js';
+import { Refused, type ReferenceDecoder } from './reference-decoder.js';
 
 /** What is said of bytes that are not a message. */
 export const REFUSED = 'refused';

@@ -104,7 +104,9 @@ export class PipelineUnderFuzz {
   /** Throws unless the failure, the events and the positions are such as they may be. */
   verify(): void {
     const { failure } = this;
-    if (failure !== undefined && (!(failure instanceof AppError) || failure.code === 'INTERNAL')) throw failure;
+    if (failure !== undefined && (!(failure instanceof AppError) || failure.code === 'INTERNAL')) {
+      throw new Error('an error without a code', { cause: failure });
+    }
     if (this.tracker.windowEvents < this.events.length) throw new Error('an event that nobody waits for');
     for (const event of this.events) this.verifyEvent(event);
   }

@@ -1,6 +1,6 @@
 import { Decoder } from '#lib/pgoutput';
 import { describe, expect, it } from 'vitest';
-import { POSTGRES_VERSIONS, startPostgres } from '../../support/postgres.js';
+import { ALL_POSTGRES_VERSIONS, startPostgres } from '../../support/postgres.js';
 import {
   countKinds,
   readRecording,
@@ -9,11 +9,13 @@ import {
   writeSummary,
   type Recording,
 } from '../corpus/corpus.js';
-import { record, SETTINGS } from '../corpus/workload.js';
+import { record, SETTINGS, type SessionName } from '../corpus/workload.js';
 import { digestOf, meaning, referenceMeaning } from './meaning.js';
 import { ReferenceDecoder } from './reference-decoder.js';
 
 const SHALL_WRITE = process.env['WAL_LISTENER_RECORD_CORPUS'] === '1';
+/** Sessions that send transactions before they are committed. */
+const EARLY: ReadonlySet<string> = new Set<SessionName>(['streaming', 'parallel']);
 
 /** Keeps what a version sent, and what it means by the reference decoder. */
 function keep(version: number, recording: Recording): void {
@@ -26,7 +28,7 @@ function keep(version: number, recording: Recording): void {
   writeSummary({ ...readSummary(), [version]: Object.fromEntries(sessions) });
 }
 
-describe.each(POSTGRES_VERSIONS)('PostgreSQL %i', (version) => {
+describe.each(ALL_POSTGRES_VERSIONS)('PostgreSQL %i', (version) => {
   it('sends the kinds of messages that are kept, and both decoders understand them alike', async () => {
     await using server = await startPostgres({ version, settings: SETTINGS });
     const client = await server.client();
@@ -36,7 +38,10 @@ describe.each(POSTGRES_VERSIONS)('PostgreSQL %i', (version) => {
     const kept = readSummary()[version];
     expect([...recording.keys()]).toEqual(Object.keys(kept));
     for (const [session, messages] of recording) {
-      expect(countKinds(messages), session).toEqual(kept[session].kinds);
+      const [sent, expected] = [countKinds(messages), kept[session].kinds];
+      // How a large transaction is cut into streamed parts depends on more than the workload.
+      if (EARLY.has(session)) expect(Object.keys(sent), session).toEqual(Object.keys(expected));
+      else expect(sent, session).toEqual(expected);
       const decoder = new Decoder();
       const reference = new ReferenceDecoder();
       const meanings = messages.map((message) => meaning(decoder, message));
