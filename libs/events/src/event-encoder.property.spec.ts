@@ -45,7 +45,8 @@ function expected({ names, isKey, isExcluded, newRow, oldRow, oldKind }: Case) {
     if (isExcluded[index]) return;
     const value = newRow[index];
     if (value !== UNCHANGED) data[name] = value;
-    else if (oldKind === 'full') data[name] = oldRow[index];
+    // What is stored out of line is not NULL: an old row that says so does not have the value.
+    else if (oldKind === 'full' && oldRow[index] !== null) data[name] = oldRow[index];
     if (value === UNCHANGED) unchangedToastedValues.push(name);
     if (oldKind === 'full' || (oldKind === 'key' && isKey[index])) dataOld[name] = oldRow[index];
   });

@@ -45,9 +45,16 @@ describe('the body', () => {
   });
 
   it('of an UPDATE with a full old row carries unchanged values from it', () => {
-    const event = new EventHarness(FULL_USERS).update([UNCHANGED, 'B', UNCHANGED], 'full', ['1', 'A', null]);
+    const event = new EventHarness(FULL_USERS).update([UNCHANGED, 'B', UNCHANGED], 'full', ['1', 'A', '{}']);
     expect(bodyOf(event)).toContain(
-      `"data":{"id":1,"name":"B","extra":null},"dataOld":{"id":1,"name":"A","extra":null},${AFTER}["id","extra"]`,
+      `"data":{"id":1,"name":"B","extra":{}},"dataOld":{"id":1,"name":"A","extra":{}},${AFTER}["id","extra"]`,
+    );
+  });
+
+  it('of an UPDATE has no NULL for a value that was not resent, also when the old row is only a key', () => {
+    const event = new EventHarness(FULL_USERS).update(['2', 'B', UNCHANGED], 'full', ['1', null, null]);
+    expect(bodyOf(event)).toContain(
+      `"data":{"id":2,"name":"B"},"dataOld":{"id":1,"name":null,"extra":null},${AFTER}["extra"]`,
     );
   });
 
@@ -225,7 +232,7 @@ describe('memory', () => {
     const columns = names.map((name) => [name, 25, 'key'] as const);
     const harness = new EventHarness(relationOf(columns, { replicaIdentity: 'f' }));
     const all = <T>(value: T) => columns.map(() => value);
-    for (const value of ['', null, '\u0001']) {
+    for (const value of ['', '\u0001']) {
       const { data, dataOld, unchangedToastedValues } = parsedBody(harness.update(all(UNCHANGED), 'full', all(value)));
       expect(Object.values(data)).toEqual(all(value));
       expect(dataOld).toEqual(data);
@@ -235,8 +242,8 @@ describe('memory', () => {
 
   it('is reserved for rows of a few columns', () => {
     const narrow = new EventHarness(FULL_USERS);
-    const event = narrow.update([UNCHANGED, UNCHANGED, UNCHANGED], 'full', [null, '', null]);
-    expect(parsedBody(event).data).toEqual({ id: null, name: '', extra: null });
+    const event = narrow.update([UNCHANGED, UNCHANGED, UNCHANGED], 'full', ['1', '', '{}']);
+    expect(parsedBody(event).data).toEqual({ id: 1, name: '', extra: {} });
     const escaped = '\u0001'.repeat(600);
     expect(parsedBody(narrow.update([UNCHANGED, UNCHANGED, null], 'full', ['1', escaped, null])).data['name']).toBe(
       escaped,

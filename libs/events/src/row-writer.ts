@@ -39,7 +39,9 @@ export class RowWriter {
       let source = tuple;
       if (kinds[index] === TUPLE_UNCHANGED) {
         this.unchanged[this.unchangedCount++] = column;
-        if (oldRow === undefined || oldRow.kinds[index] === TUPLE_UNCHANGED) continue;
+        // NULL is never out of line: then this is no whole row, but the key of a partition with another replica identity
+        // than the root that it is published as.
+        if (oldRow === undefined || oldRow.kinds[index] !== TUPLE_TEXT) continue;
         source = oldRow;
       }
       const nameEnd = nameOffsets[column + 1];

@@ -8,6 +8,8 @@ import { TABLE_KINDS } from './table-kinds.js';
 
 const PREPARATION_DEADLINE_MS = 300_000;
 
+const OUT_OF_LINE = 'x'.repeat(3000);
+
 /** A publication that shows leaves as their root. */
 const ROOTS = `
   CREATE SCHEMA rooted;
@@ -16,7 +18,11 @@ const ROOTS = `
   CREATE TABLE rooted.high (v text, gone int, id int PRIMARY KEY);
   ALTER TABLE rooted.high DROP gone;
   ALTER TABLE rooted.root ATTACH PARTITION rooted.high FOR VALUES FROM (10) TO (100);
-  CREATE PUBLICATION special FOR TABLE rooted.root WITH (publish_via_partition_root)`;
+  CREATE TABLE rooted.uneven (id int PRIMARY KEY, v text, big text) PARTITION BY RANGE (id);
+  CREATE TABLE rooted.leaf PARTITION OF rooted.uneven DEFAULT;
+  ALTER TABLE rooted.leaf ALTER big SET STORAGE EXTERNAL;
+  ALTER TABLE rooted.uneven REPLICA IDENTITY FULL;
+  CREATE PUBLICATION special FOR TABLE rooted.root, rooted.uneven WITH (publish_via_partition_root)`;
 
 /** On PostgreSQL 18 the same publication includes stored generated columns. */
 const GENERATED = `
@@ -108,6 +114,8 @@ describe.each(ALL_POSTGRES_VERSIONS)('PostgreSQL %i', (version) => {
     await client.query('UPDATE rooted.root SET id = 60 WHERE id = 1');
     await client.query('DELETE FROM rooted.root WHERE id = 60');
     await client.query('TRUNCATE rooted.root');
+    await client.query(`INSERT INTO rooted.uneven VALUES (1, 'a', '${OUT_OF_LINE}')`);
+    await client.query('UPDATE rooted.uneven SET id = 2');
     if (computes)
       await client.query('INSERT INTO computed.t VALUES (1); UPDATE computed.t SET id = 2; DELETE FROM computed.t');
     const bodies = await publishedToStdout(database, { slot: 'special', publications: ['special'] });
@@ -120,6 +128,9 @@ describe.each(ALL_POSTGRES_VERSIONS)('PostgreSQL %i', (version) => {
       'INSERT rooted.root {"id":60,"v":"a"} {}',
       'DELETE rooted.root {} {"id":60}',
       'TRUNCATE rooted.root {} {}',
+      `INSERT rooted.uneven {"id":1,"v":"a","big":"${OUT_OF_LINE}"} {}`,
+      // The server sends the leaf's key as the root's whole row: what it left out of line must not become NULL.
+      'UPDATE rooted.uneven {"id":2,"v":"a"} {"id":1,"v":null,"big":null} [big]',
       ...(computes
         ? [
             'INSERT computed.t {"id":1,"twice":"2.50"} {}',
