@@ -11,5 +11,6 @@ export default defineConfig({
     ],
     setupFiles: ['test/mutation/property-tests.ts'],
     testTimeout: 30_000,
+    isolate: false,
   },
 });

@@ -89,8 +89,12 @@ describe('row messages', () => {
     }
   });
 
-  it('does not take relation OID 0 for one it knows', () => {
-    expect(() => harness.decode(bytes('I', '\0\0\0\0', 'N', '\0\0'))).toThrow(/unknown relation OID 0/);
+  it.each([
+    ['0', '\0\0\0\0'],
+    ['1', '\0\0\0\x01'],
+    ['4294967295', '\xff\xff\xff\xff'],
+  ])('does not take relation OID %s for one it knows', (text, oid) => {
+    expect(() => harness.decode(bytes('I', oid, 'N', '\0\0'))).toThrow(`unknown relation OID ${text}`);
   });
 
   it('handles 1,600 columns after narrow relations', () => {

@@ -22,7 +22,8 @@ const FIRST_WIDTH = 64;
 const BODY_OFFSET = 5;
 
 const EMPTY = Buffer.alloc(0);
-const NO_RELATION: Relation = Object.freeze({ oid: 0, schema: '', table: '', replicaIdentity: 'n', columns: [] });
+/** Before the first row. Its OID is none that a message can hold. */
+const NO_RELATION: Relation = Object.freeze({ oid: -1, schema: '', table: '', replicaIdentity: 'n', columns: [] });
 
 /** A tuple that is filled anew for each row; columns without text have starts[i] = ends[i]. */
 class ReusedTuple implements Tuple {
@@ -125,8 +126,8 @@ export class RowDecoder {
   private relationOf(buffer: Buffer, start: number, end: number): Relation {
     if (end - start < BODY_OFFSET) failAt(buffer, start, start + 1, 'relation OID is cut off');
     const oid = int32(buffer, start + 1) >>> 0;
-    // Rows of one table come in runs: the map is asked only when the table changes. No relation has OID 0.
-    if (oid === this.lastRelation.oid && oid !== 0) return this.lastRelation;
+    // Rows of one table come in runs: the map is asked only when the table changes.
+    if (oid === this.lastRelation.oid) return this.lastRelation;
     const relation = this.relations.get(oid);
     if (relation === undefined) failAt(buffer, start, start + 1, `unknown relation OID ${oid}`);
     this.lastRelation = relation;

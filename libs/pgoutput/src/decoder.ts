@@ -6,7 +6,7 @@ import type { Message, Relation } from './messages.js';
 import { kindName, ProtocolError } from './protocol-error.js';
 
 /** Kinds that only newer protocol versions or options send, which this service never asks for. */
-const NOT_ASKED_FOR: Readonly<Record<string, string>> = {
+const NOT_ASKED_FOR: Readonly<Record<string, string | undefined>> = {
   S: 'Stream Start: streaming of open transactions (protocol 2)',
   E: 'Stream Stop: streaming of open transactions (protocol 2)',
   c: 'Stream Commit: streaming of open transactions (protocol 2)',
@@ -76,7 +76,7 @@ export class Decoder {
       case 'M':
         return decodeLogicalMessage(reader);
       default: {
-        const feature = Object.hasOwn(NOT_ASKED_FOR, kind) ? NOT_ASKED_FOR[kind] : undefined;
+        const feature = NOT_ASKED_FOR[kind];
         return reader.fail(start, feature === undefined ? 'unknown kind' : `${feature} was not asked for`);
       }
     }

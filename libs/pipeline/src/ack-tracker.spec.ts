@@ -220,9 +220,19 @@ describe('AckTracker', () => {
 
   it('holds windows of any size, however long it lives', () => {
     const tracker = new AckTracker();
+    const capacity = () => (tracker as unknown as { sizes: Int32Array }).sizes.length;
     let settledTo = 0;
     let lsn = 0n;
-    for (const size of [2, 1023, 1024, 1025, 3000, 5000, 20_000, 2]) {
+    for (const [size, capacityThen] of [
+      [2, 1024],
+      [1023, 1024],
+      [1024, 1024],
+      [1025, 2048],
+      [3000, 4096],
+      [5000, 8192],
+      [20_000, 32_768],
+      [2, 32_768],
+    ]) {
       tracker.begin(0);
       let bytes = 0;
       for (let index = 0; index < size; index++) {
@@ -230,7 +240,7 @@ describe('AckTracker', () => {
         tracker.event(index % 7);
       }
       tracker.commit(++lsn);
-      expect([tracker.windowEvents, tracker.windowBytes]).toEqual([size, bytes]);
+      expect([tracker.windowEvents, tracker.windowBytes, capacity()]).toEqual([size, bytes, capacityThen]);
       const first = settledTo + 1;
       settledTo += size;
       for (let seq = settledTo; seq > first; seq--) tracker.settled(seq, seq);

@@ -61,4 +61,16 @@ describe('published events', () => {
     runs.durableBefore(9);
     expect(counted()).toEqual([['shop.orders', 'orders', 1]]);
   });
+
+  it('are forgotten once counted', () => {
+    const kept = () => (runs as unknown as { runs: unknown[] }).runs.length;
+    add(USERS, 2);
+    add(ORDERS, 2);
+    add(USERS, 2);
+    expect(kept()).toBe(3);
+    runs.durableBefore(4);
+    expect(kept()).toBe(2);
+    runs.durableBefore(7);
+    expect(kept()).toBe(0);
+  });
 });
