@@ -22,7 +22,7 @@ const oneByOne = (first: number, count: number) =>
      INSERT INTO orders (id, version, customer, total) VALUES (i, 1, repeat('c', (random() * 200)::int), 1); COMMIT;
    END LOOP; END $$`;
 
-describe.each([18] as const)('promotion of a standby with failover slots, PostgreSQL %i', (version) => {
+describe.each([17, 18] as const)('promotion of a standby with failover slots, PostgreSQL %i', (version) => {
   it('the service follows to the new primary with events in flight and loses nothing', async () => {
     await using primary = await startPostgres({ version, settings: QUIET });
     await createWorkload(primary, []);
@@ -102,7 +102,7 @@ describe('promotion of a standby', () => {
     await using standby = await startStandby(primary, {
       version: 18,
       settings,
-      primaryPort: Number(line.address.split(':')[1]),
+      primaryPort: line.port,
     });
     await using scenario = Scenario.over(primary, await NatsBroker.start());
     const listener = scenario.startListener({ WAL_DATABASE_HOST: BOTH_HOSTS, WAL_LISTENER_FAILOVER_SLOT: 'true' });

@@ -5,7 +5,7 @@ import { installedBinDir } from './postgres.js';
 import { rabbitmqScripts } from './rabbitmq-programs.js';
 
 /** A program of the tests that comes from Debian. */
-interface Requirement {
+export interface Requirement {
   readonly package: string;
   /**
    * The variable whose address can stand in, for the tests that leave the server alone. Absent where the tests that
@@ -46,8 +46,8 @@ const POLICY_FILE = '/usr/sbin/policy-rc.d';
  * Installs with apt what the tests need and this machine lacks, when it may (root on Debian). Elsewhere an address in
  * the requirement's variable will do; without one throws an error that says what to install.
  */
-export function installMissingPackages(): void {
-  const missing = REQUIREMENTS.filter((requirement) => !requirement.found());
+export function installMissingPackages(requirements: readonly Requirement[] = REQUIREMENTS): void {
+  const missing = requirements.filter((requirement) => !requirement.found());
   if (missing.length === 0) return;
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     aptInstall(missing);

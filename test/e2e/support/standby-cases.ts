@@ -8,7 +8,7 @@ import { Scenario } from './scenario.js';
 
 const VERSION = 18;
 
-export const START_MS = 40_000;
+export const START_MS = 90_000;
 export const STREAMING = '"msg":"streaming"';
 export const STANDBY = '"msg":"standby';
 
@@ -21,9 +21,11 @@ export interface FrozenCase {
   readonly env?: Readonly<Record<string, string>>;
   /** Where the network to the broker can be held up too: what the frozen one had sent arrives after it woke. */
   readonly behindProxy: boolean;
+  /** PostgreSQL gives it up by itself, after wal_sender_timeout (a minute), instead of being told to. */
+  readonly untilTimeout?: boolean;
 }
 
-export function frozenPublishesNothingMore({ start, env, behindProxy }: FrozenCase): void {
+export function frozenPublishesNothingMore({ start, env, behindProxy, untilTimeout = false }: FrozenCase): void {
   it('publishes nothing more when it wakes after the take-over, and becomes the standby', async () => {
     await using scenario = await Scenario.start(VERSION, start, env);
     const address = scenario.broker.env['WAL_PUBLISHER_ADDRESS'] ?? '';
@@ -44,14 +46,17 @@ export function frozenPublishesNothingMore({ start, env, behindProxy }: FrozenCa
     await delay(500);
     first.signal('SIGSTOP');
     await delay(500);
-    // PostgreSQL gives it up after wal_sender_timeout; no need to wait for that here.
-    await scenario.database.query(
-      `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'wal_listener'`,
-    );
+    if (!untilTimeout) {
+      await scenario.database.query(
+        `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'wal_listener'`,
+      );
+    }
     await waitFor(() => countOf(second, STREAMING) > 0, {
-      deadlineMs: 120_000,
+      deadlineMs: untilTimeout ? 4 * 60_000 : 120_000,
       what: () => `the take-over${second.lastOutput()}`,
     });
+    if (untilTimeout)
+      expect(scenario.database.log()).toContain('terminating walsender process due to replication timeout');
     await writers.stop();
     await scenario.caughtUp(60_000);
     const before = await scenario.received();
