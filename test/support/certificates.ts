@@ -6,8 +6,16 @@ import { join } from 'node:path';
 export interface TestCa {
   /** Path of the CA's certificate, PEM. */
   readonly certFile: string;
-  /** Issues a certificate for localhost and 127.0.0.1 (or `names`) that servers and clients may use. */
-  issue(name: string, names?: readonly string[]): { readonly certFile: string; readonly keyFile: string };
+  /**
+   * Issues a certificate for localhost and 127.0.0.1 (or `names`) that servers and clients may use, valid for two
+   * days.
+   * @param until its end, in milliseconds since 1970; default: tomorrow
+   */
+  issue(
+    name: string,
+    names?: readonly string[],
+    until?: number,
+  ): { readonly certFile: string; readonly keyFile: string };
 }
 
 /** Makes an authority and writes its files below `dir`. */
@@ -18,10 +26,10 @@ export function createTestCa(dir: string, name = 'test-ca'): TestCa {
   writeFileSync(certFile, certificate({ subject: name, issuer: name, key: keys.publicKey, signer: keys.privateKey }));
   return {
     certFile,
-    issue(subject, names = ['localhost', '127.0.0.1']) {
+    issue(subject, names = ['localhost', '127.0.0.1'], until) {
       const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const files = { certFile: join(dir, `${subject}.pem`), keyFile: join(dir, `${subject}.key`) };
-      const options = { subject, issuer: name, key: own.publicKey, signer: keys.privateKey, names };
+      const options = { subject, issuer: name, key: own.publicKey, signer: keys.privateKey, names, until };
       writeFileSync(files.certFile, certificate(options));
       writeFileSync(files.keyFile, own.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
       return files;
@@ -36,20 +44,22 @@ interface CertificateOptions {
   readonly signer: KeyObject;
   /** Absent = a certificate authority. */
   readonly names?: readonly string[];
+  readonly until?: number | undefined;
 }
 
 const ECDSA_WITH_SHA256 = '300a06082a8648ce3d040302';
 const DAY_MS = 86_400_000;
 
 /** A certificate in PEM. Format: RFC 5280, section 4.1. */
-function certificate({ subject, issuer, key, signer, names }: CertificateOptions): string {
+function certificate(options: CertificateOptions): string {
+  const { subject, issuer, key, signer, names, until = Date.now() + DAY_MS } = options;
   const algorithm = Buffer.from(ECDSA_WITH_SHA256, 'hex');
   const toBeSigned = sequence(
     tagged(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
     distinguishedName(issuer),
-    sequence(time(Date.now() - DAY_MS), time(Date.now() + DAY_MS)),
+    sequence(time(until - 2 * DAY_MS), time(until)),
     distinguishedName(subject),
     key.export({ type: 'spki', format: 'der' }),
     tagged(0xa3, sequence(...(names === undefined ? caExtensions() : leafExtensions(names)))),

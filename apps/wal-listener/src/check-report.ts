@@ -101,7 +101,7 @@ function pieces(word: string, room: number): readonly string[] {
   return found;
 }
 
-/** A table's name must not be able to move the cursor. */
+/** A table's name must not be able to move the cursor, or to turn the direction of the text after it. */
 function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '·');
+  return text.replaceAll(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu, '·');
 }

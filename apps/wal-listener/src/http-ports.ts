@@ -16,6 +16,8 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** Of what one connection sends in one go no more is answered before everything else has had its turn. */
 const MAX_REQUESTS_PER_SOCKET = 100;
+/** Far more than probes and scrapers need; whoever opens more is hung up on, so that memory and descriptors stay bounded. */
+const MAX_CONNECTIONS = 256;
 const METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD']);
 
 /**
@@ -34,6 +36,7 @@ export async function listenOn(handler: RequestListener, addresses: readonly Lis
         onlyPaths(paths, handler),
       );
       server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
+      server.maxConnections = MAX_CONNECTIONS;
       server.listen(port, host);
       try {
         await once(server, 'listening');

@@ -1,4 +1,5 @@
 import type { AppConfig } from './app-config.js';
+import { userInfoOf } from './mask-user-info.js';
 import { OPTIONS } from './schema/option-index.js';
 
 const SECRET_PATHS = OPTIONS.filter((option) => option.meta.secret === true).map((option) => option.path);
@@ -27,7 +28,7 @@ export function secretValues(config: AppConfig): readonly string[] {
 
 /** `user:password@`; a lone user is a token to some brokers. */
 function addUserInfo(values: Set<string>, address: string, loneUserIsSecret: boolean): void {
-  const info = /(?:^|:\/\/)([^/?#]*)@/.exec(address)?.[1];
+  const info = userInfoOf(address);
   if (info === undefined) return;
   const colon = info.indexOf(':');
   if (colon === -1 && !loneUserIsSecret) return;

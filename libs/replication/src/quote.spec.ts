@@ -11,6 +11,13 @@ describe('quoting', () => {
     expect(quoteTable('My Schema', 'T"')).toBe('"My Schema"."T"""');
   });
 
+  it('leaves no control character in what is printed for people to run', () => {
+    expect(quoteIdentifier('a\nDROP TABLE "t"; --\\')).toBe(String.raw`U&"a\000aDROP TABLE ""t""; --\\"`);
+    expect(quoteLiteral("it's\r\u009b")).toBe(String.raw`U&'it''s\000d\009b'`);
+    // Replication commands know no escapes.
+    expect(quotePublicationNames(['a\nb'])).toBe(`'"a\nb"'`);
+  });
+
   it('quotes publication names on both levels', () => {
     expect(quotePublicationNames(['wal-listener'])).toBe(`'"wal-listener"'`);
     expect(quotePublicationNames(["it's", 'a"b,c'])).toBe(`'"it''s","a""b,c"'`);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { Child } from '../../support/child-process.js';
-import type { PostgresVersion } from '../../support/postgres.js';
+import type { PostgresServer, PostgresVersion } from '../../support/postgres.js';
 import type { BrokerUnderTest, DurableBroker } from './broker-under-test.js';
 import { Scenario } from './scenario.js';
 import type { Writers } from './workload.js';
@@ -12,6 +12,8 @@ export interface DeliveryCase<Broker extends BrokerUnderTest> {
   readonly version: PostgresVersion;
   readonly startBroker: () => Promise<Broker>;
   readonly env?: Readonly<Record<string, string>>;
+  /** See {@link Scenario.start}. */
+  readonly prepare?: (database: PostgresServer) => Promise<void>;
   /** Between two transactions of a writer while things are killed and stopped; default: 5. */
   readonly pauseMs?: number;
 }
@@ -28,8 +30,8 @@ export async function expectSurvived(scenario: Scenario, writers: Writers, liste
 export function arrivesComplete(given: DeliveryCase<BrokerUnderTest>, changes: number): void {
   const count = changes.toLocaleString('en');
   it(`${count} mixed changes of eight writers arrive complete, in order per row, under unique ids`, async () => {
-    const { version, startBroker, env } = given;
-    await using scenario = await Scenario.start(version, startBroker, env);
+    const { version, startBroker, env, prepare } = given;
+    await using scenario = await Scenario.start(version, startBroker, env, prepare);
     const listener = scenario.startListener();
     await scenario.writers(version).writeChanges(scenario.database, changes);
     await scenario.caughtUp(CATCH_UP_MS);
@@ -43,8 +45,8 @@ export function arrivesComplete(given: DeliveryCase<BrokerUnderTest>, changes: n
 /** @param stops how often it is also ended in order, with SIGTERM, in the middle of its work */
 export function survivesOwnKills(given: DeliveryCase<BrokerUnderTest>, kills: number, stops = 2): void {
   it(`nothing is lost or changed by ${String(kills)} SIGKILLs and ${String(stops)} SIGTERMs under load`, async () => {
-    const { version, startBroker, env, pauseMs = 5 } = given;
-    await using scenario = await Scenario.start(version, startBroker, env);
+    const { version, startBroker, env, prepare, pauseMs = 5 } = given;
+    await using scenario = await Scenario.start(version, startBroker, env, prepare);
     const writers = scenario.writers(version + 100);
     writers.start(pauseMs);
     for (let kill = 0; kill < kills; kill++) {

@@ -21,15 +21,20 @@ export class Scenario<Broker extends BrokerUnderTest = BrokerUnderTest> implemen
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
-  /** @param env variables for every start of the program, on top of those for database and broker */
+  /**
+   * @param env variables for every start of the program, on top of those for database and broker
+   * @param prepare what else is done to the database, as a superuser, when tables, publication and slot are there
+   */
   static async start<Broker extends BrokerUnderTest>(
     version: PostgresVersion,
     startBroker: () => Promise<Broker>,
     env: Readonly<Record<string, string>> = {},
+    prepare?: (database: PostgresServer) => Promise<void>,
   ): Promise<Scenario<Broker>> {
     const database = await startPostgres({ version });
     try {
       await createWorkload(database, [SLOT, REFERENCE_SLOT]);
+      await prepare?.(database);
       return new Scenario(database, await startBroker(), env);
     } catch (error) {
       await database[Symbol.asyncDispose]();

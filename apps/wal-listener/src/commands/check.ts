@@ -1,5 +1,6 @@
-import { loadConfig, maskUserInfo, type AppConfig, type LoadedConfig } from '#lib/config';
+import { loadConfig, maskUserInfo, secretValues, type AppConfig, type LoadedConfig } from '#lib/config';
 import { noMetrics, silentLogger, toAppError } from '#lib/kernel';
+import { createRedactor } from '#lib/observability';
 import { formatLsn } from '#lib/pgoutput';
 import { createPublisherDriver, type BrokerFinding } from '#lib/publishing';
 import { runPreflight, type PreflightReport } from '#lib/replication';
@@ -27,12 +28,27 @@ export async function check(configPath: string | undefined, json: boolean): Prom
   const findings = parts.flatMap((part) => part.findings);
   const seen = parts.flatMap((part) => part.seen);
   const ok = findings.every(({ severity }) => severity !== 'error');
+  const report = masked({ ok, seen, findings }, loaded.config);
   process.stdout.write(
     json
-      ? `${JSON.stringify({ ok, findings, seen: Object.fromEntries(seen) }, undefined, 2)}\n`
-      : renderReport({ ok, seen, findings }, reportWidth(process.stdout), paintFor(process.stdout)),
+      ? `${JSON.stringify({ ...report, seen: Object.fromEntries(report.seen) }, undefined, 2)}\n`
+      : renderReport(report, reportWidth(process.stdout), paintFor(process.stdout)),
   );
   return ok ? 0 : 1;
+}
+
+/** A server may repeat in its answer what it was sent. */
+function masked({ ok, seen, findings }: CheckReport, config: AppConfig): CheckReport {
+  const redact = createRedactor(secretValues(config));
+  return {
+    ok,
+    findings: findings.map((finding) => ({
+      ...finding,
+      message: redact(finding.message),
+      remedy: redact(finding.remedy),
+    })),
+    seen: seen.map(([name, text]) => [name, redact(text)]),
+  };
 }
 
 function checkConfiguration({ file, warnings }: LoadedConfig): PartReport {

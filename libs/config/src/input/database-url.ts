@@ -77,6 +77,10 @@ function parseDatabaseUrl(url: string): UrlParts | undefined {
   const match = URL_SHAPE.exec(url);
   if (match === null) return undefined;
   const [, authority = '', name = '', query = ''] = match;
+  // What follows would be taken for the database's name, and shown.
+  if (!authority.includes('@') && name.includes('@')) {
+    throw new UrlFault('/ in a password is `%2F`, and @ in a name is `%40`');
+  }
   const values = new Map<string, string>();
   const at = authority.lastIndexOf('@');
   const [user = '', ...password] = at < 0 ? [] : authority.slice(0, at).split(':');

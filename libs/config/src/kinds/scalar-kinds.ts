@@ -20,8 +20,13 @@ function scalarKind<T>(
   };
 }
 
+/** PostgreSQL's protocol ends a text there, and reads what follows as something else. */
+export const holdsNul = (value: string): boolean => value.includes('\0');
+
 /** Any text, as it is. */
-export const text: Kind<string> = scalarKind('text', 'a text', (value) => value);
+export const text: Kind<string> = scalarKind('text', 'a text without NUL', (value) =>
+  holdsNul(value) ? undefined : value,
+);
 
 /** A path in the file system. */
 export const filePath: Kind<string> = { ...text, title: 'path' };
@@ -94,18 +99,18 @@ export function readTexts(
   accepted: string,
   within?: string,
 ): string[] | undefined {
-  if (node.kind === 'scalar') {
+  if (node.kind === 'scalar' && !holdsNul(node.text)) {
     const parts = node.text.split(',').map((part) => part.trim());
     return parts.filter((part) => part !== '');
   }
-  if (node.kind === 'map') {
+  if (node.kind !== 'list') {
     report.fault(node, accepted, within);
     return undefined;
   }
   const texts: string[] = [];
   let failed = false;
   for (const item of node.items) {
-    if (item.kind === 'scalar' && item.text !== '') texts.push(item.text);
+    if (item.kind === 'scalar' && item.text !== '' && !holdsNul(item.text)) texts.push(item.text);
     else {
       report.fault(item, accepted, within);
       failed = true;

@@ -117,7 +117,7 @@ function checkBrokers(bound: BoundConfig): void {
   bound.refuse(path, 'a maxAge that is not shorter than duplicateWindow (2m when not set)');
 }
 
-const AUTHORITY = /^(?:[^@\s]*@)?(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:[/?].*)?$/i;
+const AUTHORITY = /^(?:[^@\s/?#]*@)?(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:[/?][^@]*)?$/i;
 
 function resolveAddresses(bound: BoundConfig): readonly string[] {
   const { type, address, enableTLS } = bound.schema.publisher;
@@ -131,7 +131,10 @@ function resolveAddresses(bound: BoundConfig): readonly string[] {
     const schemeTaken = scheme === undefined || rules.schemes.includes(scheme.toLowerCase());
     return schemeTaken && port !== null && Number(port[1] ?? 1) >= 1 && Number(port[1] ?? 1) <= 65_535;
   });
-  if (!sound && !bound.isBroken('publisher.address')) bound.refuse('publisher.address', rules.example);
+  if (!sound && !bound.isBroken('publisher.address')) {
+    const hint = given.some((text) => text.includes('@')) ? ', special characters of a password percent-encoded' : '';
+    bound.refuse('publisher.address', `${rules.example}${hint}`);
+  }
   if (type !== 'rabbitmq') return given;
   const scheme = enableTLS ? 'amqps' : 'amqp';
   return given.map((text) => (text.includes('://') ? text : `${scheme}://${text}`));

@@ -29,9 +29,12 @@ export async function channelCredentials(
   return source === undefined ? channel : grpc.credentials.combineChannelCredentials(channel, bearerToken(source));
 }
 
+/** Said, or NODE_TLS_REJECT_UNAUTHORIZED would decide. */
+const VERIFIED = { rejectUnauthorized: true };
+
 function createSsl(ca: Buffer | null, key: Buffer | null, cert: Buffer | null): grpc.ChannelCredentials {
   try {
-    return grpc.credentials.createSsl(ca, key, cert);
+    return grpc.credentials.createSsl(ca, key, cert, VERIFIED);
   } catch (error) {
     throw new AppError(
       'BROKER_CONFIG',

@@ -1,5 +1,6 @@
 import type { PublisherConfig } from '#lib/config';
 import { AppError, type Logger } from '#lib/kernel';
+import { shellQuote } from '../shell-quote.js';
 import { JS_ERROR, mapApiError } from './map-nats-error.js';
 import type { StreamConfig, StreamInfo, StreamReader } from './stream-facts.js';
 import { isCovered, streamName, subjectName } from './subject-name.js';
@@ -119,7 +120,7 @@ export function notCovered(config: StreamConfig, subjects: readonly string[]): A
   const wanted = [...(config.subjects ?? []), ...subjects].join(',');
   return new AppError('SUBJECT_NOT_COVERED', `stream "${name}" does not store ${list}`, {
     facts: { stream: name },
-    remedy: `nats stream edit ${name} --subjects='${wanted}'`,
+    remedy: `nats stream edit ${shellQuote(name)} --subjects=${shellQuote(wanted)}`,
   });
 }
 

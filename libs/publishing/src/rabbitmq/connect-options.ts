@@ -56,7 +56,8 @@ export async function connectOptions(
 }
 
 async function tlsOptions(tls: PublisherConfig['tls'], broker: BrokerAddress): Promise<Record<string, unknown>> {
-  const options: Record<string, unknown> = {};
+  // Said, or NODE_TLS_REJECT_UNAUTHORIZED would decide.
+  const options: Record<string, unknown> = { rejectUnauthorized: true };
   if (tls.caCert !== undefined) options['ca'] = await pemFile('publisher.caCert', tls.caCert);
   if (tls.clientCert !== undefined) options['cert'] = await pemFile('publisher.clientCert', tls.clientCert);
   if (tls.clientKey !== undefined) options['key'] = await pemFile('publisher.clientKey', tls.clientKey);

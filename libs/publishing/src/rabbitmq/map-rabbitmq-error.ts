@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '#lib/kernel';
+import { shellQuote } from '../shell-quote.js';
 
 /** Why the broker closed a channel or a connection. Codes: AMQP 0-9-1, section 1.2. */
 export interface Refusal {
@@ -84,7 +85,7 @@ function authRemedy(refusal: Refusal, party: Party): string {
 function vhostRemedy(party: Party): string {
   return (
     'Check the vhost at the end of publisher.address. Where it is missing, or the user has no permissions there:\n' +
-    `rabbitmqctl add_vhost ${party.vhost}\n${permissionCommand(party)}`
+    `rabbitmqctl add_vhost ${shellQuote(party.vhost)}\n${permissionCommand(party)}`
   );
 }
 
@@ -155,7 +156,7 @@ function permissionRemedy(party: Party): string {
 
 function permissionCommand({ vhost, user }: Party): string {
   const name = /^"(.*)"$/.exec(user)?.[1] ?? 'USER';
-  return `rabbitmqctl set_permissions -p ${vhost} ${name} "^(wal-listener\\..*|EXCHANGE)$" "^EXCHANGE$" ""`;
+  return `rabbitmqctl set_permissions -p ${shellQuote(vhost)} ${shellQuote(name)} "^(wal-listener\\..*|EXCHANGE)$" "^EXCHANGE$" ""`;
 }
 
 /** The limit that a message exceeded, from the broker's reason for closing the channel; undefined when it was another. */
