@@ -42,8 +42,9 @@ export interface OutgoingEvent {
   readonly keyStart: number;
   readonly keyEnd: number;
   /**
-   * Set for TRUNCATE and for an UPDATE that changes its ordering key: it is sent only when every earlier event is
-   * durable, and later ones wait until it is. A publisher that keeps one total order may ignore it.
+   * Set for TRUNCATE, for an UPDATE that changes its ordering key, and for the first event of a table whose key columns
+   * or topic are others than before: it is sent only when every earlier event is durable, and later ones wait until it
+   * is. A publisher that keeps one total order may ignore it.
    */
   readonly barrier: boolean;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { EventEncoder } from '#lib/events';
+import { EventEncoder, type OutgoingEvent } from '#lib/events';
 import { RelationFilter, TopicRouter, type FilterRules } from '#lib/filtering';
 import { noMetrics, silentLogger } from '#lib/kernel';
 import { Decoder, type Message, type Relation } from '#lib/pgoutput';
 import { encodeMessage, relationOf, tupleOf, type ColumnValue } from '../../pgoutput/testing/src/index.js';
 import { AckTracker } from './ack-tracker.js';
 import { Pump, type PumpOptions } from './pump.js';
-import { RelationPlanner, type PlannerRules } from './relation-planner.js';
+import { RelationPlanner, type CatalogReading, type PlannerRules } from './relation-planner.js';
 
 const users = relationOf(
   [
@@ -22,9 +22,16 @@ interface Setup {
   readonly options?: Partial<PumpOptions>;
   readonly rules?: Partial<PlannerRules>;
   readonly primaryKey?: () => Promise<readonly string[]>;
+  readonly known?: Partial<CatalogReading>;
 }
 
-function setUp({ filter = {}, options = {}, rules = {}, primaryKey = () => Promise.resolve([]) }: Setup = {}) {
+function setUp({
+  filter = {},
+  options = {},
+  rules = {},
+  primaryKey = () => Promise.resolve([]),
+  known = {},
+}: Setup = {}) {
   const filtered: string[] = [];
   const tracker = new AckTracker();
   const planner = new RelationPlanner(
@@ -42,7 +49,7 @@ function setUp({ filter = {}, options = {}, rules = {}, primaryKey = () => Promi
       messageKeyFrom: undefined,
       ...rules,
     },
-    [],
+    { tables: [], lsn: 0n, ...known },
     primaryKey,
     () => undefined,
   );
@@ -79,6 +86,8 @@ const insert = (relation: Relation, ...values: ColumnValue[]): Message => ({
   relation,
   newTuple: tupleOf(values),
 });
+
+const keyOf = ({ keySlab, keyStart, keyEnd }: OutgoingEvent) => keySlab.toString('utf8', keyStart, keyEnd);
 
 const bodies = (pump: Pump) =>
   pump
@@ -229,5 +238,48 @@ describe('RelationPlanner', () => {
     for (const message of [begin(), learn(users), insert(users, '7', 'x')]) send(message);
     const [event] = pump.take();
     expect(event.keySlab.toString('utf8', event.keyStart, event.keyEnd)).toBe('7');
+  });
+
+  const full = (oid: number, table: string, ...columns: readonly (readonly [string, number])[]) =>
+    relationOf(
+      columns.map(([name, type]) => [name, type, 'key'] as const),
+      { oid, table, replicaIdentity: 'f' },
+    );
+
+  it('goes by the catalog as it was read at the opening for what was committed before, and asks for what came later', async () => {
+    const things = full(3, 'things', ['id', 23], ['code', 25]);
+    let asked = 0;
+    const { pump, handle, send } = setUp({
+      known: { tables: [{ oid: 3, schema: 'public', table: 'things', primaryKey: ['id'] }], lsn: 200n },
+      primaryKey: () => Promise.resolve([++asked === 1 ? 'code' : 'gone']),
+    });
+    for (const message of [begin(100n), learn(things), learn(things), insert(things, '7', 'x'), commit(100n)])
+      send(message);
+    send(begin(300n));
+    await handle(learn(things));
+    send(insert(things, '7', 'x'));
+    await handle(learn(things));
+    send(insert(things, '7', 'x'));
+    expect(pump.take().map(keyOf)).toEqual(['7', '"x"', 'things']);
+  });
+
+  it.each([
+    ['key columns', full(3, 'things', ['code', 25], ['n', 23])],
+    ['the type of a key column', full(3, 'things', ['id', 25], ['n', 23])],
+    ['name', full(3, 'others', ['id', 23], ['n', 23])],
+    ['table behind its name, with another key', full(4, 'things', ['code', 25], ['n', 23])],
+  ])('makes the first event of a table with another %s a barrier, once', async (_, changed) => {
+    const before = full(3, 'things', ['id', 23], ['n', 23]);
+    const columns = (relation: Relation) => [relation.columns[0].name];
+    let current = before;
+    const { pump, handle, send } = setUp({ primaryKey: () => Promise.resolve(columns(current)) });
+    send(begin());
+    for (const relation of [before, before, changed]) {
+      current = relation;
+      await handle(learn(relation));
+      if (relation === changed) await handle(learn(relation));
+      for (const key of ['1', '2']) send(insert(relation, key, '5'));
+    }
+    expect(pump.take().map(({ barrier }) => barrier)).toEqual([false, false, false, false, true, false]);
   });
 });

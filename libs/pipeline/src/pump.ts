@@ -97,7 +97,7 @@ export class Pump {
         this.commit(message);
         return undefined;
       case 'relation':
-        return this.parts.planner.learn(message.relation);
+        return this.parts.planner.learn(message.relation, this.transaction?.begin.commitLsn ?? 0n);
       case 'truncate':
         this.truncate(message);
         return undefined;
@@ -163,17 +163,18 @@ export class Pump {
     if (planned !== undefined && !this.wanted(planned, kindWanted(planned, kind), transaction)) return;
     const message = this.parts.decoder.decode(buffer, start, end);
     const plan = planned?.plan;
-    if (plan === undefined) throw new AppError('INTERNAL', 'a relation was decoded and not planned');
+    if (planned === undefined || plan === undefined)
+      throw new AppError('INTERNAL', 'a relation was decoded and not planned');
     const { encoder, tracker } = this.parts;
     switch (message.type) {
       case 'insert':
-        this.gather(encoder.insert(plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.insert(plan, message, tracker.nextSeq, ordinal), planned, transaction);
         break;
       case 'update':
-        this.gather(encoder.update(plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.update(plan, message, tracker.nextSeq, ordinal), planned, transaction);
         break;
       case 'delete':
-        this.gather(encoder.delete(plan, message, tracker.nextSeq, ordinal), transaction);
+        this.gather(encoder.delete(plan, message, tracker.nextSeq, ordinal), planned, transaction);
         break;
       default:
         throw new AppError('INTERNAL', `${message.type} is no row message`);
@@ -189,7 +190,7 @@ export class Pump {
       if (planned === undefined) throw new AppError('INTERNAL', 'a relation was decoded and not planned');
       if (!this.wanted(planned, planned.decision.truncate, transaction)) continue;
       if (planned.plan === undefined) throw new AppError('INTERNAL', 'a published relation was not planned');
-      this.gather(encoder.truncate(planned.plan, tracker.nextSeq, ordinal), transaction);
+      this.gather(encoder.truncate(planned.plan, tracker.nextSeq, ordinal), planned, transaction);
     }
   }
 
@@ -220,10 +221,11 @@ export class Pump {
     this.withLeftOut.clear();
   }
 
-  private gather(event: OutgoingEvent, transaction: OpenTransaction): void {
+  private gather(event: OutgoingEvent, planned: PlannedRelation, transaction: OpenTransaction): void {
     transaction.published++;
     this.parts.tracker.event(event.end - event.start);
-    this.gathered.push(event);
+    this.gathered.push(planned.barrierNext ? { ...event, barrier: true } : event);
+    planned.barrierNext = false;
   }
 
   private open(): OpenTransaction {

@@ -23,21 +23,35 @@ export interface PlannedRelation {
   readonly table: string;
   /** Changes left out since they were last reported. */
   filtered: number;
+  /**
+   * The ordering keys of this table's rows are made anew, or their topic is another: the next event waits for all before
+   * it and holds back all after it, since the events of a row no longer share a key with its earlier ones.
+   */
+  barrierNext: boolean;
+}
+
+/** What the catalog said of the tables when the stream was opened. */
+export interface CatalogReading {
+  readonly tables: readonly KnownTable[];
+  /** Everything committed before was visible. */
+  readonly lsn: bigint;
 }
 
 /** Compiles what each Relation message means for us: published or not, topic, ordering key, JSON pieces. */
 export class RelationPlanner {
   private readonly planned = new Map<number, PlannedRelation>();
-  private readonly primaryKeys: Map<number, readonly string[]>;
+  private readonly primaryKeys: ReadonlyMap<number, readonly string[]>;
+  /** Topic and key columns of the last plan, by OID and by table name: a name can pass on to another table. */
+  private readonly lanes = new Map<string, string>();
 
   constructor(
     private readonly rules: PlannerRules,
-    knownTables: readonly KnownTable[],
+    private readonly known: CatalogReading,
     private readonly askPrimaryKey: (relationOid: number) => Promise<readonly string[]>,
     /** Called when the broker's form of a topic is another than the configured one. */
     private readonly onRenamed: (wanted: string, topic: string) => void,
   ) {
-    this.primaryKeys = new Map(knownTables.map((table) => [table.oid, table.primaryKey]));
+    this.primaryKeys = new Map(known.tables.map((table) => [table.oid, table.primaryKey]));
   }
 
   /** The relation's plan; undefined before its Relation message. */
@@ -53,16 +67,16 @@ export class RelationPlanner {
 
   /**
    * Takes a Relation message. Returns a promise when the primary key has to be asked from the catalog first: rows of the
-   * relation must wait for it.
+   * relation must wait for it. The catalog may have moved on since the transaction, so the reading that comes soonest
+   * after it is the one to go by; a key whose columns the relation lacks makes way for the table's name.
+   * @param commitLsn of the transaction it is in
    * @throws AppError MESSAGE_KEY when the configured key columns are not always sent
    */
-  learn(relation: Relation): Promise<void> | undefined {
+  learn(relation: Relation, commitLsn: bigint): Promise<void> | undefined {
     const decision = this.rules.filter.decide(relation.schema, relation.table);
-    const known = this.primaryKeys.get(relation.oid);
+    const known = commitLsn < this.known.lsn ? this.primaryKeys.get(relation.oid) : undefined;
     if (!decision.any || known !== undefined || !this.needsPrimaryKey(relation)) {
       this.compile(relation, decision, known ?? []);
-      // The cached key served once; the next Relation message of this table means that its definition changed.
-      this.primaryKeys.delete(relation.oid);
       return undefined;
     }
     return this.askPrimaryKey(relation.oid).then((primaryKey) => this.compile(relation, decision, primaryKey));
@@ -70,7 +84,20 @@ export class RelationPlanner {
 
   private compile(relation: Relation, decision: RelationDecision, primaryKey: readonly string[]): void {
     const plan = decision.any ? this.compilePlan(relation, primaryKey) : undefined;
-    this.planned.set(relation.oid, { decision, plan, table: relation.table, filtered: 0 });
+    const isPending = this.planned.get(relation.oid)?.barrierNext === true;
+    const barrierNext = plan !== undefined && (this.changesLane(plan) || isPending);
+    this.planned.set(relation.oid, { decision, plan, table: relation.table, filtered: 0, barrierNext });
+  }
+
+  private changesLane(plan: RowPlan): boolean {
+    if (!plan.needsKeys) return false;
+    const { oid, schema, table, columns } = plan.relation;
+    const key = [...plan.keyIndexes].map((index) => [columns[index].name, columns[index].typeOid]);
+    const lane = JSON.stringify([plan.route.topic, key.length > 0 ? key : table]);
+    const places = [String(oid), `${schema}.${table}`];
+    const isOther = places.some((place) => (this.lanes.get(place) ?? lane) !== lane);
+    for (const place of places) this.lanes.set(place, lane);
+    return isOther;
   }
 
   private compilePlan(relation: Relation, primaryKey: readonly string[]): RowPlan {

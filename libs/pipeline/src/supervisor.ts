@@ -237,7 +237,7 @@ export class Supervisor {
         tags: config.tags,
         messageKeyFrom: config.publisher.messageKeyFrom,
       },
-      stream.knownTables,
+      { tables: stream.knownTables, lsn: stream.knownAtLsn },
       (oid) => stream.primaryKey(oid),
       (wanted, topic) => {
         if (this.renamedTopics.has(wanted)) return;

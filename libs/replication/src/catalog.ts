@@ -1,3 +1,4 @@
+import { AppError } from '#lib/kernel';
 import type { ReplicaIdentity } from '#lib/pgoutput';
 
 import type { ControlConnection } from './control-connection.js';
@@ -15,6 +16,8 @@ export interface CatalogTable {
   /** Those of the columns asked for that the table has. */
   readonly foundColumns: readonly string[];
 }
+
+const INTERNAL_ERROR = 'XX000';
 
 /** Key columns of the index of c that `condition` picks, in key order. */
 const indexColumns = (condition: string): string => `ARRAY(
@@ -56,6 +59,9 @@ ORDER BY 2, 3`;
 
 const PRIMARY_KEY = `SELECT ${indexColumns('i.indisprimary')} AS primary_key FROM pg_class c WHERE c.oid = $1::int8::oid`;
 
+const END_OF_WAL = `SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+  ELSE pg_current_wal_insert_lsn() END - '0/0')::text AS lsn`;
+
 interface TableRow {
   readonly oid: string;
   readonly schema: string;
@@ -76,13 +82,32 @@ const toTable = (row: TableRow): CatalogTable => ({
   foundColumns: row.found,
 });
 
+/**
+ * How often the view of published tables is read anew: it fails with an internal error when a table is dropped while it
+ * is read, which comes again and again where tables come and go.
+ */
+const MAX_READINGS = 20;
+
 /** The tables of the publications; `columns` are looked for in each. @throws AppError */
 export async function publishedTables(
-  control: ControlConnection,
+  control: Pick<ControlConnection, 'query'>,
   publications: readonly string[],
   columns: readonly string[] = [],
 ): Promise<readonly CatalogTable[]> {
-  return (await control.query<TableRow>(PUBLISHED_TABLES, [columns, publications])).map(toTable);
+  for (let reading = 1; ; reading++) {
+    try {
+      return (await control.query<TableRow>(PUBLISHED_TABLES, [columns, publications])).map(toTable);
+    } catch (error) {
+      const isInternal = error instanceof AppError && error.facts['sqlstate'] === INTERNAL_ERROR;
+      if (!isInternal || reading === MAX_READINGS) throw error;
+    }
+  }
+}
+
+/** Where the WAL ends now. @throws AppError */
+export async function endOfWal(control: ControlConnection): Promise<bigint> {
+  const [row] = await control.query<{ lsn: string }>(END_OF_WAL);
+  return BigInt(row?.lsn ?? 0);
 }
 
 /** Every table that a publication FOR ALL TABLES would hold; `columns` are looked for in each. @throws AppError */

@@ -38,6 +38,8 @@ export type ValveReason = 'backpressure' | 'stopping' | 'coalescing' | 'sink';
 export interface ChangeStream {
   readonly identity: SourceIdentity;
   readonly knownTables: readonly KnownTable[];
+  /** The end of the WAL just before they were read. */
+  readonly knownAtLsn: bigint;
   /** The slot's confirmed_flush_lsn when the stream opened. */
   readonly confirmedAtStart: bigint;
   /** Begins delivery; to be called once. */

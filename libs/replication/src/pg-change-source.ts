@@ -123,7 +123,7 @@ export class PgChangeSource implements ChangeSource {
     const { systemIdentifier } = session;
     const { databaseOid, version: serverVersion } = facts;
     const identity = { systemIdentifier, databaseOid, publications: publication, serverVersion };
-    stream.adopt({ identity, knownTables, confirmedAtStart }, over);
+    stream.adopt({ identity, knownTables, knownAtLsn: preflight.tablesAtLsn, confirmedAtStart }, over);
     return stream;
   }
 

@@ -1,6 +1,6 @@
 import type { AppConfig } from '#lib/config';
 
-import { allTables, publishedTables, type CatalogTable } from './catalog.js';
+import { allTables, endOfWal, publishedTables, type CatalogTable } from './catalog.js';
 import { checkServer } from './checks/check-server.js';
 import { checkSlot } from './checks/check-slot.js';
 import {
@@ -25,6 +25,8 @@ export interface Preflight {
   readonly publications: readonly Publication[];
   /** The tables that will be published. */
   readonly tables: readonly CatalogTable[];
+  /** The end of the WAL just before they were read. */
+  readonly tablesAtLsn: bigint;
   readonly plan: SlotPlan;
   readonly findings: readonly Finding[];
 }
@@ -69,11 +71,12 @@ export async function examine(control: ControlConnection, config: AppConfig): Pr
     onSlotLost,
   });
   const keyColumns = messageKeyColumns(config.publisher.messageKeyFrom);
+  const tablesAtLsn = await endOfWal(control);
   const tables =
     plan.createPublication === undefined
       ? await publishedTables(control, publicationNames, keyColumns)
       : await allTables(control, keyColumns);
-  const found = { facts, slot, publications, tables, plan };
+  const found = { facts, slot, publications, tables, tablesAtLsn, plan };
   const findings = [
     ...checkServer(facts, plan, APPLICATION_NAME),
     ...plan.findings,

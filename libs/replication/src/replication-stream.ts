@@ -30,6 +30,7 @@ export interface ReplicationStreamOptions {
 export interface OpenedStream {
   readonly identity: SourceIdentity;
   readonly knownTables: readonly KnownTable[];
+  readonly knownAtLsn: bigint;
   readonly confirmedAtStart: bigint;
 }
 
@@ -72,6 +73,10 @@ export class ReplicationStream implements ChangeStream, ConnectionEvents {
 
   get knownTables(): readonly KnownTable[] {
     return this.facts.knownTables;
+  }
+
+  get knownAtLsn(): bigint {
+    return this.facts.knownAtLsn;
   }
 
   get confirmedAtStart(): bigint {

@@ -15,10 +15,10 @@ const JSONB_OID = 3802;
 class WatchingPlanner extends RelationPlanner {
   readonly withJson = new Set<string>();
 
-  override learn(relation: Relation): Promise<void> | undefined {
+  override learn(relation: Relation, commitLsn: bigint): Promise<void> | undefined {
     const table = `${relation.schema}.${relation.table}`;
     if (relation.columns.some((column) => column.typeOid === JSONB_OID)) this.withJson.add(table);
-    return super.learn(relation);
+    return super.learn(relation, commitLsn);
   }
 }
 
@@ -50,7 +50,7 @@ export class PipelineUnderFuzz {
         tags: new Map([['region', 'eu']]),
         messageKeyFrom: undefined,
       },
-      [],
+      { tables: [], lsn: 0n },
       () => Promise.resolve(['id']),
       () => undefined,
     );
