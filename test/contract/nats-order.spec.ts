@@ -58,6 +58,30 @@ describe('NATS: a refused message is never overtaken', () => {
   });
 });
 
+describe('NATS: a message that is neither stored nor answered', () => {
+  /** Sends the 11th where nobody stores it, and its answer to nobody: as a server that cannot write to its disk. */
+  const swallow = (chunk: Buffer) =>
+    Buffer.from(chunk.toString('latin1').replace(/(?<=HPUB )app(\.\S+ )_INBOX(\.\S+\.11 )/, 'xpp$1_XNBOX$2'), 'latin1');
+
+  it('is told of for as long as it lasts, though what follows it is answered', async () => {
+    await using nats = await NatsHarness.start();
+    const attempt = await openAttempt(nats, 1000);
+    const maker = new EventMaker('app');
+    attempt.publish(maker.batch(10));
+    await attempt.listener.untilSettled(10);
+    nats.network.filterRequests(swallow);
+    attempt.publish(maker.batch(5));
+    await attempt.listener.until('the silence is reported', () => !attempt.listener.isUp);
+    expect(attempt.listener.states.at(-1)).toMatchObject({ code: 'BROKER_TIMEOUT', retriable: true });
+    expect((await nats.received()).length).toBe(10);
+    nats.network.filterRequests(undefined);
+    await attempt.listener.untilSettled(15);
+    expect(attempt.listener.isUp).toBe(true);
+    await attempt.publisher.close(1000);
+    expect(deliveryFaults(attempt.sent, await nats.received(), 'none')).toEqual([]);
+  });
+});
+
 describe('NATS: lost acknowledgements', () => {
   it('one in the middle is made good by the next, nothing is sent twice', async () => {
     await using nats = await NatsHarness.start();

@@ -1,5 +1,6 @@
 import { AppError, Backoff, type Clock, sleep, toAppError } from '#lib/kernel';
 import type { EventWindow } from '../event-window.js';
+import { notAcknowledged } from './map-nats-error.js';
 import type { NatsLink } from './nats-link.js';
 import type { NatsSender } from './sender.js';
 import type { SendFailure } from './send-failure.js';
@@ -78,7 +79,7 @@ export class Recovery {
     let failure = cause;
     while (!this.signal.aborted) {
       try {
-        await this.settleWire(failure);
+        failure = await this.settleWire(failure);
         await this.pause(failure);
         // When sending has gone on it may have stopped again by now, and that is another run's.
         if (!this.signal.aborted && (await this.attempt(failure))) return;
@@ -154,10 +155,13 @@ export class Recovery {
     await sleep(this.backoff.next(), this.signal, this.parts.clock);
   }
 
-  /** What is on the wire is answered or, when that takes too long, lost with its connection. */
-  private async settleWire(failure: SendFailure | undefined): Promise<void> {
+  /**
+   * What is on the wire is answered or, when that takes too long, lost with its connection. Gives what the failure
+   * comes from: what follows a message that is neither stored nor answered is refused.
+   */
+  private async settleWire(failure: SendFailure | undefined): Promise<SendFailure | undefined> {
     const { sender, ackTimeoutMs, clock } = this.parts;
-    if (sender.isIdle) return;
+    if (sender.isIdle) return failure;
     if (failure?.kind !== 'lost') {
       const enough = new AbortController();
       const onAbort = () => enough.abort();
@@ -166,7 +170,10 @@ export class Recovery {
       enough.abort();
       this.signal.removeEventListener('abort', onAbort);
     }
-    if (!sender.isIdle && !this.signal.aborted) this.parts.dropLink();
+    if (sender.isIdle || this.signal.aborted) return failure;
+    this.parts.dropLink();
+    if (failure?.kind !== 'wrongLast') return failure;
+    return { kind: 'lost', error: notAcknowledged(this.parts.stream(), ackTimeoutMs) };
   }
 }
 
