@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TempDir } from './temp-dir.js';
 
 export type KafkaProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
 
@@ -21,6 +22,8 @@ export interface KafkaServerOptions {
   readonly proxied?: KafkaProtocol;
   /** Memory and compiler of a server that is measured. */
   readonly benchmark?: boolean;
+  /** Where configuration and data are kept; default: a temporary folder. Disposed of with the server. */
+  readonly dir?: TempDir;
 }
 
 export interface KafkaListener {

@@ -37,7 +37,7 @@ export class KafkaServer implements AsyncDisposable {
 
   static async create(options: KafkaServerOptions): Promise<KafkaServer> {
     const jarDir = await ensureKafkaJars();
-    const dir = await tempDir();
+    const dir = options.dir ?? (await tempDir());
     const listeners = await chooseListeners(options);
     const proxied = listeners.get('PROXIED');
     const tcpProxy = proxied === undefined ? undefined : await TcpProxy.start(proxied.port);
@@ -74,6 +74,11 @@ export class KafkaServer implements AsyncDisposable {
   get proxy(): TcpProxy {
     if (this.tcpProxy === undefined) throw new Error('the server was started without `proxied`');
     return this.tcpProxy;
+  }
+
+  /** False once it has ended, by itself or not. */
+  get running(): boolean {
+    return this.child.running;
   }
 
   /** SIGKILL. What was acknowledged is in the operating system's cache at least, and survives. */

@@ -12,6 +12,8 @@ export interface NatsServerOptions {
   readonly config?: string;
   /** The program; default: TEST_NATS_SERVER, else the one installed. */
   readonly program?: string;
+  /** Where configuration and data are kept; default: a temporary folder. Disposed of with the server. */
+  readonly dir?: TempDir;
 }
 
 /** A nats-server with JetStream of this test's own: free port, own data folder, which both survive a restart. */
@@ -24,7 +26,7 @@ export class NatsServer implements AsyncDisposable {
   ) {}
 
   static async create(options: NatsServerOptions = {}): Promise<NatsServer> {
-    const dir = await tempDir();
+    const dir = options.dir ?? (await tempDir());
     const port = await freePort();
     await writeFile(join(dir.path, 'nats.conf'), options.config ?? '');
     const program = options.program ?? natsServerProgram();

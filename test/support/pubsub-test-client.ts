@@ -84,6 +84,11 @@ export class PubsubTestClient implements AsyncDisposable {
     await this.subscribe(topic, ordering);
   }
 
+  /** Deletes the topic's subscription with what it holds. */
+  async unsubscribe(topic: string): Promise<void> {
+    await this.subscriber.deleteSubscription({ subscription: this.subscriptionPath(topic) });
+  }
+
   /** At most 1000 messages of the topic's subscription, acknowledged, in the order of their delivery; none = drained. */
   async pull(topic: string): Promise<readonly PulledMessage[]> {
     const subscription = this.subscriptionPath(topic);

@@ -20,6 +20,8 @@ export interface RabbitmqServerOptions {
   readonly plugins?: readonly string[];
   /** A TLS listener beside the plain one; a client's certificate is verified when it has one. */
   readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string };
+  /** Where configuration and data are kept; default: a temporary folder. Disposed of with the server. */
+  readonly dir?: TempDir;
 }
 
 /** Where a server keeps what it needs: both survive a restart. */
@@ -44,7 +46,7 @@ export class RabbitmqServer implements AsyncDisposable {
   ) {}
 
   static async create(options: RabbitmqServerOptions = {}): Promise<RabbitmqServer> {
-    const folder = await tempDir();
+    const folder = options.dir ?? (await tempDir());
     const [port, tlsPort, mapperPort, distributionPort] = await distinctPorts();
     const site = await prepareSite(folder.path, options, { port, tlsPort, mapperPort, distributionPort });
     // A port mapper that the node starts by itself would outlive it as a daemon.

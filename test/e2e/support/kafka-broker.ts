@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type EachBatchPayload } from 'kafkajs';
-import { type KafkaServer, startKafka } from '../../support/kafka-server.js';
+import { type KafkaServer, type KafkaServerOptions, startKafka } from '../../support/kafka-server.js';
 import { waitFor } from '../../support/wait-for.js';
 import { type DurableBroker, EVENT_TOPICS } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
@@ -13,6 +13,8 @@ export interface KafkaBrokerOptions {
   readonly topics: 'by the service' | 'beforehand';
   /** Lets kcat read everything as well, checksums included, and compares. */
   readonly secondOpinion?: boolean;
+  /** With `proxied` the service goes through the server's proxy. */
+  readonly server?: KafkaServerOptions;
 }
 
 interface Stored {
@@ -31,12 +33,11 @@ export class KafkaBroker implements DurableBroker {
   ) {}
 
   static async start(this: void, options: KafkaBrokerOptions): Promise<KafkaBroker> {
-    const server = await startKafka();
+    const server = await startKafka(options.server);
     try {
-      if (options.topics === 'beforehand') {
-        for (const topic of EVENT_TOPICS) await server.createTopic(topic, PARTITIONS);
-      }
-      return new KafkaBroker(server, options);
+      const broker = new KafkaBroker(server, options);
+      if (options.topics === 'beforehand') await broker.createTopics();
+      return broker;
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -46,12 +47,17 @@ export class KafkaBroker implements DurableBroker {
   get env(): Readonly<Record<string, string>> {
     return {
       WAL_PUBLISHER_TYPE: 'kafka',
-      WAL_PUBLISHER_ADDRESS: this.server.address,
+      WAL_PUBLISHER_ADDRESS:
+        this.options.server?.proxied === undefined ? this.server.address : this.server.proxy.address,
       ...(this.options.topics === 'by the service' && {
         WAL_PUBLISHER_KAFKA_AUTO_CREATE_TOPICS: 'true',
         WAL_PUBLISHER_KAFKA_PARTITIONS: String(PARTITIONS),
       }),
     };
+  }
+
+  async createTopics(): Promise<void> {
+    for (const topic of EVENT_TOPICS) await this.server.createTopic(topic, PARTITIONS);
   }
 
   async read(ledger: Ledger): Promise<void> {

@@ -1,5 +1,5 @@
 import { connect } from 'nats';
-import { type NatsServer, startNats } from '../../support/nats-server.js';
+import { type NatsServer, type NatsServerOptions, startNats } from '../../support/nats-server.js';
 import { type DurableBroker, TOPIC } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
 
@@ -7,8 +7,8 @@ import type { Ledger } from './ledger.js';
 export class NatsBroker implements DurableBroker {
   private constructor(readonly server: NatsServer) {}
 
-  static async start(this: void): Promise<NatsBroker> {
-    return new NatsBroker(await startNats());
+  static async start(this: void, options: NatsServerOptions = {}): Promise<NatsBroker> {
+    return new NatsBroker(await startNats(options));
   }
 
   get env(): Readonly<Record<string, string>> {

@@ -53,13 +53,14 @@ export class PubsubBroker implements BrokerUnderTest {
     await this.createTopics();
   }
 
+  /** Each with its subscription, which gets what is published from now on. */
+  async createTopics(): Promise<void> {
+    await using client = this.emulator.client();
+    for (const topic of EVENT_TOPICS) await client.createSubscribed(topic);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.network[Symbol.asyncDispose]();
     await this.emulator[Symbol.asyncDispose]();
-  }
-
-  private async createTopics(): Promise<void> {
-    await using client = this.emulator.client();
-    for (const topic of EVENT_TOPICS) await client.createSubscribed(topic);
   }
 }

@@ -1,5 +1,5 @@
-import type { ConsumeMessage } from 'amqplib';
-import { type RabbitmqServer, startRabbitmq } from '../../support/rabbitmq-server.js';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { type RabbitmqServer, type RabbitmqServerOptions, startRabbitmq } from '../../support/rabbitmq-server.js';
 import { waitFor } from '../../support/wait-for.js';
 import { type DurableBroker, EVENT_TOPICS, TOPIC } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
@@ -13,18 +13,21 @@ export class RabbitmqBroker implements DurableBroker {
 
   private constructor(readonly server: RabbitmqServer) {}
 
-  static async start(this: void, type: QueueType = 'classic'): Promise<RabbitmqBroker> {
-    const server = await startRabbitmq();
+  static async start(
+    this: void,
+    type: QueueType = 'classic',
+    options: RabbitmqServerOptions = {},
+  ): Promise<RabbitmqBroker> {
+    const server = await startRabbitmq(options);
     try {
-      const client = await server.client();
-      const channel = await client.createChannel();
-      await channel.assertExchange(TOPIC, 'topic', { durable: true });
-      for (const queue of EVENT_TOPICS) {
-        await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } });
-        await channel.bindQueue(queue, TOPIC, queue);
-      }
-      await client.close();
-      return new RabbitmqBroker(server);
+      const broker = new RabbitmqBroker(server);
+      await broker.onChannel(async (channel) => {
+        for (const queue of EVENT_TOPICS) {
+          await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } });
+        }
+      });
+      await broker.bindQueues();
+      return broker;
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -35,10 +38,23 @@ export class RabbitmqBroker implements DurableBroker {
     return { WAL_PUBLISHER_TYPE: 'rabbitmq', WAL_PUBLISHER_ADDRESS: this.server.address };
   }
 
+  /** Leads the exchange, which is made when it does not exist, to the queues. */
+  bindQueues(): Promise<void> {
+    return this.onChannel(async (channel) => {
+      await channel.assertExchange(TOPIC, 'topic', { durable: true });
+      for (const queue of EVENT_TOPICS) await channel.bindQueue(queue, TOPIC, queue);
+    });
+  }
+
+  /** Deletes the exchange and with it what leads to the queues, which stay with what they hold. */
+  deleteExchange(): Promise<void> {
+    return this.onChannel(async (channel) => {
+      await channel.deleteExchange(TOPIC);
+    });
+  }
+
   async read(ledger: Ledger): Promise<void> {
-    const client = await this.server.client();
-    try {
-      const channel = await client.createChannel();
+    await this.onChannel(async (channel) => {
       for (const [queue, taken] of this.taken) {
         const wanted = taken.length + (await channel.checkQueue(queue)).messageCount;
         const { consumerTag } = await channel.consume(
@@ -52,9 +68,7 @@ export class RabbitmqBroker implements DurableBroker {
         // What was on its way comes before the answer.
         await channel.cancel(consumerTag);
       }
-    } finally {
-      await client.close();
-    }
+    });
     for (const [queue, taken] of this.taken) {
       for (const { content, properties } of taken) {
         ledger.add(content.toString(), queue, String(properties.messageId));
@@ -73,5 +87,14 @@ export class RabbitmqBroker implements DurableBroker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.server[Symbol.asyncDispose]();
+  }
+
+  private async onChannel(work: (channel: Channel) => Promise<void>): Promise<void> {
+    const client = await this.server.client();
+    try {
+      await work(await client.createChannel());
+    } finally {
+      await client.close();
+    }
   }
 }
