@@ -32,6 +32,11 @@ describe('durations', () => {
     expect(refused('WAL_LISTENER_ACK_TIMEOUT', text)?.path).toBe('listener.ackTimeout');
   });
 
+  it('refuses a long run of digits at once', () => {
+    // Minutes of backtracking if digits could be divided in more than one way.
+    expect(refused('WAL_LISTENER_ACK_TIMEOUT', '1'.repeat(200_000))?.accepted).toContain('a bare number has no unit');
+  });
+
   it('takes 0 where it means something', () => {
     expect(loadEnv({ WAL_PUBLISHER_NATS_MAX_AGE: '0', WAL_SHUTDOWN_TIMEOUT: '0s' }).config).toMatchObject({
       shutdownTimeoutMs: 0,

@@ -10,8 +10,9 @@ const MS_PER_UNIT = new Map([
   ['m', 60_000],
   ['h', 3_600_000],
 ]);
-const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
-const DURATION_PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+// Digits can be read in one way only: with `\d+\.?\d*` a long run of them without a unit is tried in every division.
+const DURATION = /^\+?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
+const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
 const NUMBER = /^[+-]?\d+(?:\.\d*)?$/;
 const DURATION_ACCEPTED = 'a duration such as `500ms`, `30s` or `1m30s`';
 
