@@ -5,6 +5,7 @@ import { checkServer } from './checks/check-server.js';
 import { checkSlot } from './checks/check-slot.js';
 import {
   checkIdentityBeforeCreation,
+  checkIdentityOfPartitions,
   checkIdentityOfPublished,
   checkMessageKey,
   messageKeyColumns,
@@ -52,7 +53,8 @@ function checkTables(preflight: Omit<Preflight, 'findings'>, config: AppConfig):
       ? checkIdentityOfPublished(publications.some(({ needsIdentity }) => needsIdentity) ? tables : [])
       : checkIdentityBeforeCreation(plan.createPublication, tables, config.listener.allowMissingReplicaIdentity);
   const isInDoubt = (table: CatalogTable) => mayBeLeftOut(config.listener, table);
-  return [...identity, ...checkMessageKey(tables, config.publisher.messageKeyFrom, isInDoubt)];
+  const partitions = checkIdentityOfPartitions(tables);
+  return [...identity, ...partitions, ...checkMessageKey(tables, config.publisher.messageKeyFrom, isInDoubt)];
 }
 
 /** Looks at server, user, slot, publications and tables, and changes nothing. @throws AppError when a query fails */

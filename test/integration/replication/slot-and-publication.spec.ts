@@ -222,6 +222,25 @@ describe.each(POSTGRES_VERSIONS)('slot and publication, PostgreSQL %i', (version
     await other.query(`SELECT pg_drop_replication_slot('${slot}')`);
   });
 
+  it('warns of partitions that send less of an old row than the table they are published as', async () => {
+    const database = await newDatabase(server);
+    await database.query(`CREATE TABLE m (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+      CREATE TABLE "m A" PARTITION OF m FOR VALUES FROM (0) TO (10);
+      CREATE TABLE m_b PARTITION OF m FOR VALUES FROM (10) TO (20);
+      ALTER TABLE m REPLICA IDENTITY FULL; ALTER TABLE m_b REPLICA IDENTITY FULL;
+      CREATE PUBLICATION "wal-listener" FOR TABLE m WITH (publish_via_partition_root)`);
+    const warnings = async () => {
+      const logger = new KeepingLogger();
+      const open = await openStream(sourceOf(database, {}, logger));
+      await open.stream.stop(5000);
+      return logger.warnings;
+    };
+    expect(await warnings()).toEqual([expect.stringMatching(/"public"\."m" .*its partitions public\."m A" have not/)]);
+    await database.query('ALTER TABLE "m A" REPLICA IDENTITY FULL');
+    expect(await warnings()).toEqual([]);
+    await drop(database);
+  });
+
   it('warns a user who does not own the publication', async () => {
     const database = await newDatabase(server);
     const role = `plain_${database.name}`;

@@ -44,6 +44,21 @@ export function checkIdentityOfPublished(tables: readonly CatalogTable[]): reado
   ];
 }
 
+/**
+ * Tables published FULL in the place of partitions that are not: the server sends a partition's key as if it were the
+ * whole old row, with NULL in every other column, and nothing in the stream tells. Pure.
+ */
+export function checkIdentityOfPartitions(tables: readonly CatalogTable[]): readonly Finding[] {
+  return tables.flatMap(({ schema, table, keyOnlyPartitions }): readonly Finding[] => {
+    if (keyOnlyPartitions.length === 0) return [];
+    const message =
+      `${quoteTable(schema, table)} has REPLICA IDENTITY FULL and its partitions ${keyOnlyPartitions.join(', ')} have not: ` +
+      'dataOld of their events shows null in every column that is no key';
+    const remedy = keyOnlyPartitions.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`).join('\n');
+    return [{ severity: 'warning', code: 'REPLICA_IDENTITY', message, remedy }];
+  });
+}
+
 type MessageKeyFrom = PublisherConfig['messageKeyFrom'];
 
 /** Every column that messageKeyFrom names, for looking them up in the catalog. */

@@ -8,7 +8,7 @@ import type { Slot } from '../slot.js';
 import type { SlotPlan } from '../slot-plan.js';
 import { checkServer } from './check-server.js';
 import { checkSlot } from './check-slot.js';
-import { checkIdentityBeforeCreation, checkMessageKey } from './check-tables.js';
+import { checkIdentityBeforeCreation, checkIdentityOfPartitions, checkMessageKey } from './check-tables.js';
 import { mayBeLeftOut } from './may-be-left-out.js';
 import { awaitsApplication } from './synchronous-standby-names.js';
 
@@ -131,6 +131,7 @@ const table = (difference: Partial<CatalogTable>): CatalogTable => ({
   primaryKey: ['id'],
   identityColumns: ['id'],
   foundColumns: [],
+  keyOnlyPartitions: [],
   ...difference,
 });
 
@@ -143,6 +144,13 @@ describe('tables', () => {
     expect(finding?.remedy).toContain('CREATE PUBLICATION "p" FOR TABLE "public"."t";');
     expect(checkIdentityBeforeCreation('p', [bare], true)[0]?.severity).toBe('warning');
     expect(checkIdentityBeforeCreation('p', [table({ replicaIdentity: 'f', identityColumns: [] })], false)).toEqual([]);
+  });
+
+  it('names partitions that send keys only in the place of whole rows, and what mends it', () => {
+    const [finding, ...rest] = checkIdentityOfPartitions([table({}), table({ keyOnlyPartitions: ['a.p1', 'a.p2'] })]);
+    expect(rest).toEqual([]);
+    expect(finding).toMatchObject({ severity: 'warning', code: 'REPLICA_IDENTITY' });
+    expect(finding?.remedy).toBe('ALTER TABLE a.p1 REPLICA IDENTITY FULL;\nALTER TABLE a.p2 REPLICA IDENTITY FULL;');
   });
 
   const all = { kind: 'all', columns: ['tenant'] } as const;
