@@ -37,7 +37,7 @@ describe.skipIf(!smallDiskAvailable).each([smallDiskSuite('before a Kafka whose 
 });
 
 describe('before a Kafka', () => {
-  it('whose topics are deleted while they are published to, events wait and arrive in the end', async () => {
+  it('whose topics are deleted, events wait and arrive in the end', async () => {
     const start = async () => new Remembering(await KafkaBroker.start({ topics: 'beforehand' }));
     await using drill = await Drill.start(start);
     const { broker } = drill.broker;

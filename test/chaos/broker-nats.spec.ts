@@ -30,7 +30,7 @@ describe.skipIf(!smallDiskAvailable).each([smallDiskSuite('before a nats-server 
 });
 
 describe('before a stream', () => {
-  it('that is full and then deleted while it is published to, events wait and arrive in the end', async () => {
+  it('that is full, and later deleted, events wait and arrive in the end', async () => {
     const start = async () => new Remembering(await NatsBroker.start());
     await using drill = await Drill.start(start, { WAL_PUBLISHER_NATS_MAX_BYTES: '1MB' });
     drill.load();

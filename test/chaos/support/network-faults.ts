@@ -111,8 +111,8 @@ export function survivesNetworkFaults<Broker extends BrokerUnderTest>(given: Net
 
   it('goes on after connections that end anywhere', async () => {
     await reconnects(() => network.cut());
-    for (const bytes of [1, 1013, 40_009]) await reconnects(() => network.cutAfter(bytes, 'toServer'));
-    for (const bytes of [1, 67, 333]) await reconnects(() => network.cutAfter(bytes, 'toClient'));
+    for (const bytes of [1013, 40_009]) await reconnects(() => network.cutAfter(bytes, 'toServer'));
+    for (const bytes of [1, 67]) await reconnects(() => network.cutAfter(bytes, 'toClient'));
     expect(drill.child.running).toBe(true);
   });
 
