@@ -40,10 +40,23 @@ export class PubsubBroker implements BrokerUnderTest {
   async read(ledger: Ledger): Promise<void> {
     await using client = this.emulator.client();
     for (const topic of EVENT_TOPICS) this.taken.push(...(await client.pullAll(topic)));
-    for (const { topic, orderingKey, attributes, body } of this.taken) {
+    for (const message of this.taken) {
+      const { orderingKey, attributes, body } = message;
       if (orderingKey === '') ledger.faults.push(`no ordering key: ${body.slice(0, 80)}`);
-      ledger.add(body, `${topic}/${orderingKey}`, attributes[ID_ATTRIBUTE] ?? '');
+      ledger.add(body, laneOf(message), attributes[ID_ATTRIBUTE] ?? '');
     }
+  }
+
+  /** When what `read` found was stored: milliseconds since 1970 by lane, in its order. */
+  storedAt(): ReadonlyMap<string, readonly number[]> {
+    const times = new Map<string, number[]>();
+    for (const message of this.taken) {
+      const lane = laneOf(message);
+      const earlier = times.get(lane);
+      if (earlier === undefined) times.set(lane, [message.publishTimeMs]);
+      else earlier.push(message.publishTimeMs);
+    }
+    return times;
   }
 
   /** Ends the emulator, which forgets everything, and starts an empty one with the same topics in its place. */
@@ -63,4 +76,8 @@ export class PubsubBroker implements BrokerUnderTest {
     await this.network[Symbol.asyncDispose]();
     await this.emulator[Symbol.asyncDispose]();
   }
+}
+
+function laneOf({ topic, orderingKey }: PulledMessage): string {
+  return `${topic}/${orderingKey}`;
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { PostgresServer } from '../../support/postgres.js';
+import { mulberry32 } from '../../support/random.js';
 
 /**
  * The tables the writers change and the oracle beside them: a trigger writes every change into `history.change` in the
@@ -170,16 +171,4 @@ export class Writers {
     }
     await this.stop();
   }
-}
-
-/** A small seeded generator, so that a run can be repeated. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
