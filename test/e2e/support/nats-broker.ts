@@ -1,4 +1,4 @@
-import { connect } from 'nats';
+import { connect, type ConnectionOptions } from 'nats';
 import { type NatsServer, type NatsServerOptions, startNats } from '../../support/nats-server.js';
 import { type DurableBroker, TOPIC } from './broker-under-test.js';
 import type { Ledger } from './ledger.js';
@@ -33,8 +33,13 @@ export class NatsBroker implements DurableBroker {
 }
 
 /** Reads a whole stream, from its first message to the last one stored when it begins, as a consumer of its own. */
-export async function readStream(address: string, stream: string, ledger: Ledger): Promise<void> {
-  const connection = await connect({ servers: address, timeout: 10_000 });
+export async function readStream(
+  address: string,
+  stream: string,
+  ledger: Ledger,
+  options: ConnectionOptions = {},
+): Promise<void> {
+  const connection = await connect({ servers: address, timeout: 10_000, ...options });
   try {
     const manager = await connection.jetstreamManager();
     const { state } = await manager.streams.info(stream);
