@@ -11,7 +11,8 @@ export default defineConfig({
     reporters: ['default', './test/support/counting-reporter.ts'],
     include: ['test/conformance/**/*.spec.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 600_000,
+    // The fuzz suites run for as long as they are told to.
+    testTimeout: 600_000 + 1000 * Number(process.env['WAL_LISTENER_FUZZ_SECONDS'] ?? '60'),
     hookTimeout: 120_000,
     maxWorkers: 2,
   },

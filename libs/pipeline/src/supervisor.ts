@@ -137,7 +137,10 @@ export class Supervisor {
     const delayMs = Math.round(this.backoff.next());
     metrics.reconnect(sideOf(error) ?? 'database');
     state.enter('waiting', error);
-    const { code, message, facts, remedy } = error;
+    const { code, message, facts } = error;
+    const remedy = this.makesAnew(error)
+      ? 'Nothing: the next attempt makes the slot anew (listener.onSlotLost) and says which range of the WAL is gone.'
+      : error.remedy;
     const fields = { code, error: message, ...facts, remedy, delayMs };
     if (isSameTrouble(this.lastFailure, error)) logger.debug('the attempt failed again', fields);
     else logger.warn('the attempt failed; trying again until it succeeds', fields);
