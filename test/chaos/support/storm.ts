@@ -12,6 +12,8 @@ import type { StormBroker } from './storm-broker.js';
 const VERSION = 18;
 /** A base (that of Pub/Sub's client is the largest), the limit of what is in flight, a few rows: however long a storm. */
 const RSS_LIMIT_BYTES = 256e6;
+/** In a flood much is in flight; in a trickle each event shows whether the slot waits for it. */
+const PACES = [1, 1, 20];
 const CATCH_UP_MS = 240_000;
 
 /** Time limits far below what a storm brings, so that each of them strikes. */
@@ -55,7 +57,7 @@ export function weathersAStorm({ start, pauseMs }: StormCase): void {
     writers.start(pauseMs);
     await scenario.confirmsBeyond(await scenario.confirmedLsn());
     await using witness = new SlotWitness(scenario);
-    await rage(victims);
+    await rage(victims, (slower) => writers.pace(pauseMs * slower));
     say('calm');
     await writers.stop();
     await scenario.caughtUp(CATCH_UP_MS);
@@ -74,7 +76,7 @@ function say(what: string): void {
   process.stdout.write(`  +${((performance.now() - began) / 1000).toFixed(1)} s ${what}\n`);
 }
 
-async function rage(victims: Victims): Promise<void> {
+async function rage(victims: Victims, pace: (slower: number) => void): Promise<void> {
   began = performance.now();
   say(`storm with WAL_LISTENER_CHAOS_SEED=${String(seed)} WAL_LISTENER_CHAOS_MINUTES=${String(minutes)}`);
   const random = new Random(seed);
@@ -84,6 +86,9 @@ async function rage(victims: Victims): Promise<void> {
     const others = kinds.filter(({ targets }) => !targets.some((target) => chosen[0].targets.includes(target)));
     if (others.length > 0 && random.chance(0.4)) chosen.push(random.pick(others));
     const rest = random.between(0, 2500);
+    const slower = random.pick(PACES);
+    pace(slower);
+    say(slower > 1 ? 'a trickle' : 'a flood');
     await strikeTogether(victims, chosen, random);
     await delay(rest);
   }

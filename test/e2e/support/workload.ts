@@ -155,6 +155,11 @@ export class Writers {
     this.done.catch(() => undefined);
   }
 
+  /** From each writer's next transaction on; as for `start`. */
+  pace(pauseMs: number): void {
+    this.pause = pauseMs;
+  }
+
   /** Ends every writer after its current transaction. Throws when one of them failed. */
   async stop(): Promise<void> {
     this.stopped = true;
