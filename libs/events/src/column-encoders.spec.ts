@@ -30,7 +30,7 @@ type TypeName = keyof typeof OIDS;
 
 /** What lies before and after a value in a message must not matter, whatever it could mean. */
 const SURROUNDINGS = [
-  ['0', '0'],
+  ['0', '0.5+00'],
   ['-', '-'],
   ['1', '.5+00'],
   ['+00', ':00:00.5'],

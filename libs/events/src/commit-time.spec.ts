@@ -20,6 +20,7 @@ describe('commit time', () => {
     ['year 10000', toTimestamp(LAST_MS + 1, 0), '10000-01-01 00:00:00+00'],
     ['the last timestamp of PostgreSQL', 9_223_371_331_199_999_999n, '294276-12-31 23:59:59.999999+00'],
     ['the first timestamp of PostgreSQL', -211_813_488_000_000_000n, '4714-11-24 00:00:00+00 BC'],
+    ['the first that RFC 3339 can say', toTimestamp(FIRST_MS, 0), '0001-01-01T00:00:00Z'],
     ['1 BC', toTimestamp(FIRST_MS, -1), '0001-12-31 23:59:59.999999+00 BC'],
   ])('%s', (_, timestamp, text) => {
     expect(new CommitTimeFormatter().format(timestamp)).toBe(text);

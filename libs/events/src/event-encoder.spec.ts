@@ -162,6 +162,13 @@ describe('the rest of an event', () => {
     });
   });
 
+  it('says what happened', () => {
+    const harness = new EventHarness(USERS);
+    const row = ['1', 'A', null];
+    const events = [harness.insert(row), harness.update(row), harness.delete('full', row), harness.truncate()];
+    expect(events.map((event) => event.action)).toEqual(['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']);
+  });
+
   it('changes with the transaction', () => {
     const harness = new EventHarness(USERS);
     const first = harness.insert(['1', 'A', null]);
@@ -205,6 +212,17 @@ describe('memory', () => {
     const bytes = events.reduce((sum, event) => sum + event.end - event.start, 0);
     // No more than the bytes and a little of each slab's end.
     expect([...slabs].reduce((sum, slab) => sum + slab.length, 0)).toBeLessThan(bytes * 1.2 + 300_000);
+  });
+
+  it('serves again when its events are released', () => {
+    const harness = new EventHarness(USERS);
+    const slabs = new Set<Buffer>();
+    const name = 'x'.repeat(50_000);
+    for (let seq = 1; seq <= 100; seq += 1) {
+      slabs.add(harness.insert(['1', name, null]).slab);
+      harness.release(seq + 1);
+    }
+    expect(slabs.size).toBe(2);
   });
 
   it('of a large row is little more than the row', () => {

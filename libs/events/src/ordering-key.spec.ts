@@ -130,6 +130,11 @@ describe('the ordering key', () => {
     expect(JSON.parse(keyOf(new EventHarness(PAIRS).insert([text, 'n', '1'])))).toEqual([text, 1]);
   });
 
+  it('is refused when the text of an excluded column is not of its type', () => {
+    const harness = new EventHarness(USERS, { excludedColumn: (name) => name === 'id' });
+    expect(() => harness.insert(['4x', 'A'])).toThrow('public.things.id: the text is not of type OID 20');
+  });
+
   it('must be of columns of the relation', () => {
     expect(() => new EventHarness(USERS, { keyColumns: ['nope'] })).toThrow(/no column "nope"/);
   });
@@ -147,6 +152,15 @@ describe('a barrier', () => {
     ['a full row, key not resent', () => full(['a']).update([UNCHANGED, 'm', '2'], 'full', ['x', 'n', '1']), false],
     ['a full row, key was null', () => full(['a']).update(['x', 'm', '1'], 'full', [null, 'n', '1']), true],
     ['a full row, key becomes null', () => full(['a']).update([null, 'm', '1'], 'full', ['x', 'n', '1']), true],
+    ['a full row, null becomes empty', () => full(['a']).update(['', 'm', '1'], 'full', [null, 'n', '1']), true],
+    ['a full row, empty becomes null', () => full(['a']).update([null, 'm', '1'], 'full', ['', 'n', '1']), true],
+    ['a full row, old key not there', () => full(['a']).update(['x', 'm', '1'], 'full', [UNCHANGED, 'n', '1']), false],
+    ['another last character', () => full(['note']).update(['x', 'abc', '1'], 'full', ['xyz', 'abd', '1']), true],
+    [
+      'the same after another column',
+      () => full(['note']).update(['x', 'abc', '1'], 'full', ['xyz', 'abc', '1']),
+      false,
+    ],
     ['a full row, key stays null', () => full(['a']).update([null, 'm', '1'], 'full', [null, 'n', '1']), false],
     ["the table's name as key", () => full([]).update(['y', 'm', '1'], 'full', ['x', 'n', '1']), false],
     [

@@ -29,6 +29,11 @@ describe('the room reserved for a row', () => {
     }
   });
 
+  it('holds the tags too', () => {
+    const tags = new Map([['note', 'x'.repeat(1000)]]);
+    expect(bodyOf(new EventHarness(relationOf([['a', 25]]), { tags }).insert(['1']))).toContain('x'.repeat(1000));
+  });
+
   it('of a large row is what the row takes and a few bytes for each column', () => {
     const columns = Array.from({ length: 300 }, (_, index) => [`${index}`.padStart(60, 'x'), 25, 'key'] as const);
     const harness = new EventHarness(relationOf(columns, { replicaIdentity: 'f' }));
@@ -66,6 +71,8 @@ describe('the measure of a row', () => {
     ['without text', [null, null, null], undefined, 1],
     ['with text', ['1', 'a"\n', '{}'], undefined, 1 + 6 + 4],
     ['with text from the old row', [UNCHANGED, UNCHANGED, UNCHANGED], ['1', 'abc', '{}'], 1 + 6 + 4],
+    ['with an old row that is not needed', ['1', 'abc', '{}'], ['1', '', '{"long": 1}'], 1 + 6 + 4],
+    ['with an unchanged column and no old row', ['1', UNCHANGED, null], undefined, 1 + 6 + 12],
     ['with unchanged columns in both', ['1', UNCHANGED, null], ['1', UNCHANGED, null], 1 + 6 + 4 + 8],
   ] as const)('%s is little more than what is written', (_, values, old, spare) => {
     expect(measured(values, old)).toBe(spare);

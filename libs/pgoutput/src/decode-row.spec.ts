@@ -51,6 +51,16 @@ describe('row messages', () => {
     expect(decoded).toMatchObject({ oldKind: 'none', oldTuple: { count: 0 } });
   });
 
+  it('gives a column without text an empty one, whatever the row before held', () => {
+    harness.learn(USERS);
+    harness.decode(encodeMessage({ type: 'insert', relation: USERS, newTuple: tupleOf(['1', 'Ann']) }));
+    const newTuple = tupleOf([null, UNCHANGED]);
+    const decoded = harness.decode(encodeMessage({ type: 'insert', relation: USERS, newTuple }));
+    if (decoded.type !== 'insert') throw new Error(decoded.type);
+    const { starts, ends } = decoded.newTuple;
+    expect([ends[0] - starts[0], ends[1] - starts[1]]).toEqual([0, 0]);
+  });
+
   it.each(['key', 'full'] as const)('reads Delete with old row: %s', (oldKind) => {
     harness.learn(USERS);
     const decoded = harness.decode(

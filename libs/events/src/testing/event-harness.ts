@@ -49,6 +49,11 @@ export class EventHarness {
     this.encoder.beginTransaction(begin);
   }
 
+  /** Every event before `seq` is durable. */
+  release(seq: number): void {
+    this.encoder.release(seq);
+  }
+
   insert(values: readonly ColumnValue[]): OutgoingEvent {
     return this.send({ type: 'insert', relation: this.relation, newTuple: tupleOf(values) }, (message) => {
       if (message.type !== 'insert') throw new Error(message.type);
