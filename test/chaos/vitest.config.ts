@@ -17,7 +17,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 900_000,
     hookTimeout: 120_000,
-    maxWorkers: 1,
-    fileParallelism: false,
+    // Much of it is to wait for time limits and for servers.
+    maxWorkers: 2,
   },
 });

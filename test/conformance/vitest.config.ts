@@ -10,6 +10,7 @@ export default defineConfig({
     pool: 'forks',
     reporters: ['default', './test/support/counting-reporter.ts'],
     include: ['test/conformance/**/*.spec.ts'],
+    env: { TEST_POSTGRES_VERSIONS: process.env['TEST_POSTGRES_VERSIONS'] ?? '14,15,16,17,18' },
     globalSetup: ['test/support/global-setup.ts'],
     // The fuzz suites run for as long as they are told to.
     testTimeout: 600_000 + 1000 * Number(process.env['WAL_LISTENER_FUZZ_SECONDS'] ?? '60'),

@@ -6,16 +6,16 @@ import { natsVariables, World } from './support/world.js';
 
 const STEPS = 300;
 
-/** SCHEMA_SEED walks the way of an earlier run again. */
+/** WAL_LISTENER_SCHEMA_SEED walks the way of an earlier run again. */
 function chosenSeed(): number {
-  const given = process.env['SCHEMA_SEED'];
+  const given = process.env['WAL_LISTENER_SCHEMA_SEED'];
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 }
 
 describe.each(POSTGRES_VERSIONS)('DDL and DML by chance on PostgreSQL %i', (version) => {
   const seed = chosenSeed();
 
-  it(`arrive as they happened, through kills and stops (SCHEMA_SEED=${String(seed)})`, async () => {
+  it(`arrive as they happened, through kills and stops (WAL_LISTENER_SCHEMA_SEED=${String(seed)})`, async () => {
     await using server = await startPostgres({ version });
     await using nats = await startNats();
     await using world = await World.create(server, 'walk', 'FOR ALL TABLES', natsVariables(nats, 'walk'));
