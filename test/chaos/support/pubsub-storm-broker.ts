@@ -1,7 +1,7 @@
 import type { TcpProxy } from '../../support/tcp-proxy.js';
 import type { Ledger } from '../../e2e/support/ledger.js';
 import { PubsubBroker } from '../../e2e/support/pubsub-broker.js';
-import type { Holding, StormBroker } from './storm-broker.js';
+import type { Holding, Place, StormBroker } from './storm-broker.js';
 
 /** The Pub/Sub emulator in a storm: never killed, since it would forget what it has acknowledged. */
 export class PubsubStormBroker implements StormBroker {
@@ -27,10 +27,11 @@ export class PubsubStormBroker implements StormBroker {
   holding(): Promise<Holding> {
     const now = Date.now();
     let times: ReadonlyMap<string, readonly number[]> | undefined;
-    return Promise.resolve(({ lane, index }) => {
+    const holds = ({ lane, index }: Place) => {
       times ??= this.broker.storedAt();
       return (times.get(lane)?.[index] ?? Infinity) <= now;
-    });
+    };
+    return Promise.resolve({ holds, what: `what came before ${String(now)}` });
   }
 
   freeze(): void {

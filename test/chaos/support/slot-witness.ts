@@ -36,6 +36,8 @@ export function commitLsnOf(eventId: string): bigint {
 interface Sample {
   readonly confirmed: bigint;
   readonly holding: Holding;
+  /** Milliseconds since the first look. */
+  readonly atMs: number;
 }
 
 /**
@@ -45,6 +47,7 @@ interface Sample {
 export class SlotWitness implements AsyncDisposable {
   readonly samples: Sample[] = [];
   private readonly stopping = new AbortController();
+  private readonly beganMs = performance.now();
   private readonly watching: Promise<void>;
 
   constructor(private readonly scenario: Scenario<StormBroker>) {
@@ -63,12 +66,16 @@ export class SlotWitness implements AsyncDisposable {
     const violations: string[] = [];
     // What the broker held at one moment it holds at every later one.
     let proven = 0;
-    for (const { confirmed, holding } of this.samples) {
+    for (const { confirmed, holding, atMs } of this.samples) {
       for (; proven < sorted.length; proven++) {
         const { id, lsn, place } = sorted[proven];
         if (lsn >= confirmed) break;
-        if (place === undefined || !holding(place)) {
-          violations.push(`the slot had confirmed ${formatLsn(confirmed)} before ${id} was stored`);
+        if (place === undefined || !holding.holds(place)) {
+          const where = place === undefined ? 'nowhere' : `${place.lane}, ${String(place.index)}`;
+          violations.push(
+            `after ${String(atMs)} ms the slot had confirmed ${formatLsn(confirmed)}; the broker held ${holding.what}; ` +
+              `not yet ${id}, now at ${where}`,
+          );
           if (violations.length === 10) return violations;
         }
       }
@@ -92,7 +99,8 @@ export class SlotWitness implements AsyncDisposable {
   private async look(): Promise<void> {
     try {
       const confirmed = await inTime(this.scenario.confirmedLsn());
-      this.samples.push({ confirmed, holding: await this.scenario.broker.holding() });
+      const holding = await this.scenario.broker.holding();
+      this.samples.push({ confirmed, holding, atMs: Math.round(performance.now() - this.beganMs) });
     } catch {
       // The next one will.
     }

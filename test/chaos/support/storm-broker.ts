@@ -8,7 +8,11 @@ export interface Place {
 }
 
 /** What the broker held at one moment. To be asked once everything was read. */
-export type Holding = (place: Place) => boolean;
+export interface Holding {
+  readonly holds: (place: Place) => boolean;
+  /** For a person. */
+  readonly what: string;
+}
 
 /** A broker that the service reaches through a network that fails, and that can be looked into past that network. */
 export interface StormBroker extends BrokerUnderTest {
@@ -24,7 +28,10 @@ export interface StormBroker extends BrokerUnderTest {
 
 /** For lanes that only ever grow: what lies before the counts of that moment was there. */
 export function holdingBelow(counts: ReadonlyMap<string, number>): Holding {
-  return ({ lane, index }) => index < (counts.get(lane) ?? 0);
+  return {
+    holds: ({ lane, index }) => index < (counts.get(lane) ?? 0),
+    what: [...counts].map(([lane, count]) => `${String(count)} in ${lane}`).join(),
+  };
 }
 
 /** Gives up waiting for a broker that stands still. */
