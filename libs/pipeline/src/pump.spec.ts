@@ -245,6 +245,10 @@ describe('RelationPlanner', () => {
       columns.map(([name, type]) => [name, type, 'key'] as const),
       { oid, table, replicaIdentity: 'f' },
     );
+  const withScale = ({ columns: [id, ...others], ...relation }: Relation, typeModifier: number): Relation => ({
+    ...relation,
+    columns: [{ ...id, typeModifier }, ...others],
+  });
 
   it('goes by the catalog as it was read at the opening for what was committed before, and asks for what came later', async () => {
     const things = full(3, 'things', ['id', 23], ['code', 25]);
@@ -266,6 +270,8 @@ describe('RelationPlanner', () => {
   it.each([
     ['key columns', full(3, 'things', ['code', 25], ['n', 23])],
     ['the type of a key column', full(3, 'things', ['id', 25], ['n', 23])],
+    // numeric(10,2) prints 1.00 for what was 1.
+    ['scale of a key column', withScale(full(3, 'things', ['id', 23], ['n', 23]), 655366)],
     ['name', full(3, 'others', ['id', 23], ['n', 23])],
     ['table behind its name, with another key', full(4, 'things', ['code', 25], ['n', 23])],
   ])('makes the first event of a table with another %s a barrier, once', async (_, changed) => {

@@ -92,7 +92,11 @@ export class RelationPlanner {
   private changesLane(plan: RowPlan): boolean {
     if (!plan.needsKeys) return false;
     const { oid, schema, table, columns } = plan.relation;
-    const key = [...plan.keyIndexes].map((index) => [columns[index].name, columns[index].typeOid]);
+    const key = [...plan.keyIndexes].map((index) => {
+      const { name, typeOid, typeModifier } = columns[index];
+      // The modifier too: another scale of a numeric prints every value anew.
+      return [name, typeOid, typeModifier];
+    });
     const lane = JSON.stringify([plan.route.topic, key.length > 0 ? key : table]);
     const places = [String(oid), `${schema}.${table}`];
     const isOther = places.some((place) => (this.lanes.get(place) ?? lane) !== lane);

@@ -15,8 +15,8 @@ export interface CatalogTable {
   readonly identityColumns: readonly string[];
   /** Those of the columns asked for that the table has. */
   readonly foundColumns: readonly string[];
-  /** Quoted names of its partitions that send less of an old row than this table, published in their place, says. */
-  readonly keyOnlyPartitions: readonly string[];
+  /** Its partitions that send less of an old row than this table, published in their place, says. */
+  readonly keyOnlyPartitions: readonly { readonly schema: string; readonly table: string }[];
 }
 
 const INTERNAL_ERROR = 'XX000';
@@ -44,7 +44,7 @@ const TABLE_COLUMNS = `
     SELECT a.attname::text FROM pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY($1::text[])) AS found,
   ARRAY(
-    SELECT format('%I.%I', pn.nspname, p.relname)
+    SELECT ARRAY[pn.nspname::text, p.relname::text]
     FROM pg_partition_tree(c.oid) AS tree JOIN pg_class p ON p.oid = tree.relid JOIN pg_namespace pn ON pn.oid = p.relnamespace
     WHERE c.relkind = 'p' AND c.relreplident = 'f' AND tree.isleaf AND p.relreplident <> 'f'
     ORDER BY 1) AS key_only`;
@@ -77,7 +77,7 @@ interface TableRow {
   readonly primary_key: readonly string[];
   readonly identity_columns: readonly string[];
   readonly found: readonly string[];
-  readonly key_only: readonly string[];
+  readonly key_only: readonly (readonly [string, string])[];
 }
 
 const toTable = (row: TableRow): CatalogTable => ({
@@ -88,7 +88,7 @@ const toTable = (row: TableRow): CatalogTable => ({
   primaryKey: row.primary_key,
   identityColumns: row.identity_columns,
   foundColumns: row.found,
-  keyOnlyPartitions: row.key_only,
+  keyOnlyPartitions: row.key_only.map(([schema, table]) => ({ schema, table })),
 });
 
 /**

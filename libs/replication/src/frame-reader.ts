@@ -19,7 +19,7 @@ const SHARED_BYTES = 64 * 1024;
  * what arrives, so that a wrong length takes no memory.
  */
 const FIRST_OWN_BYTES = 256 * 1024;
-/** The copies that growing costs add up to a third of the message. */
+/** The copies that growing costs add up to between a third and four thirds of the message. */
 const GROWTH = 4;
 const NOTHING = Buffer.alloc(0);
 

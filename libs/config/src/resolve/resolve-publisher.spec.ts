@@ -26,6 +26,15 @@ describe('publisher', () => {
     expect(loadEnv(rabbit).config.publisher.addresses).toEqual(['amqps://mq:5671']);
   });
 
+  // What Go's url.Parse takes in user information without percent-encoding.
+  it.each([
+    ['rabbitmq', "amqp://me:p@s:s!$&'()*+;=~-._@mq:5672/v"],
+    ['nats', 'nats://me@shop:p@ss@a:4222'],
+  ])('takes for %s the address %s', (type, address) => {
+    const env = { WAL_PUBLISHER_TYPE: type, WAL_PUBLISHER_ADDRESS: address };
+    expect(loadEnv(env).config.publisher.addresses).toEqual([address]);
+  });
+
   it('turns TLS on for addresses that ask for it', () => {
     expect(loadEnv({ WAL_PUBLISHER_ADDRESS: 'tls://a:1' }).config.publisher.tls.enabled).toBe(true);
     expect(loadEnv({ WAL_PUBLISHER_ADDRESS: 'nats://a:1' }).config.publisher.tls.enabled).toBe(false);
@@ -46,6 +55,9 @@ describe('publisher', () => {
     ['kafka', 'kafka://a:1'],
     ['kafka', 'a:0'],
     ['rabbitmq', 'nats://a'],
+    ['rabbitmq', 'amqp://me:p/ss@a'],
+    ['rabbitmq', 'amqp://me:p#ss@a'],
+    ['rabbitmq', 'amqp://me:1/p@ss@a'],
     ['google_pubsub', 'https://a'],
   ])('refuses for %s the address %s', (type, address) => {
     const env = { WAL_PUBLISHER_TYPE: type, WAL_PUBLISHER_ADDRESS: address, WAL_PUBLISHER_PUBSUB_PROJECT_ID: 'p' };

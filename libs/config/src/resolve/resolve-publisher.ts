@@ -117,7 +117,8 @@ function checkBrokers(bound: BoundConfig): void {
   bound.refuse(path, 'a maxAge that is not shorter than duplicateWindow (2m when not set)');
 }
 
-const AUTHORITY = /^(?:[^@\s/?#]*@)?(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:[/?][^@]*)?$/i;
+/** Of several `@` the last one ends the password, as for Go's url.Parse. */
+const AUTHORITY = /^(?:[^\s/?#]*@)?(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?(?:[/?][^@]*)?$/i;
 
 function resolveAddresses(bound: BoundConfig): readonly string[] {
   const { type, address, enableTLS } = bound.schema.publisher;

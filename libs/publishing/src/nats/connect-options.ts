@@ -23,26 +23,24 @@ export interface NatsServer {
 export function parseServer(address: string): NatsServer {
   const match = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/i.exec(address.trim());
   const scheme = (match?.[1] ?? 'nats').toLowerCase();
-  let url: URL;
   try {
-    url = new URL(`nats://${match?.[2] ?? ''}`);
+    const url = new URL(`nats://${match?.[2] ?? ''}`);
     if (url.hostname === '' || !['nats', 'tls'].includes(scheme)) throw new TypeError('no host or unknown scheme');
+    return {
+      address: `${url.hostname}:${url.port === '' ? '4222' : url.port}`,
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 4222 : Number(url.port),
+      username: url.username === '' ? undefined : decodeURIComponent(url.username),
+      password: url.password === '' ? undefined : decodeURIComponent(url.password),
+      tls: scheme === 'tls',
+    };
   } catch (error) {
-    // The address may hold a password: it is not repeated.
+    // The address may hold a password: neither it nor the cause, which has it as a property, is repeated.
     throw new AppError('BROKER_CONFIG', 'publisher.address has an entry that is no NATS address', {
-      cause: error,
-      remedy: 'Write host:port, nats://host:port or tls://host:port.',
+      facts: { reason: error instanceof URIError ? 'a wrong percent-encoding' : 'not host:port or a URL' },
+      remedy: 'Write host:port, nats://user:password@host:port or tls://host:port, special characters percent-encoded.',
     });
   }
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  return {
-    address: `${url.hostname}:${url.port === '' ? '4222' : url.port}`,
-    host,
-    port: url.port === '' ? 4222 : Number(url.port),
-    username: url.username === '' ? undefined : decodeURIComponent(url.username),
-    password: url.password === '' ? undefined : decodeURIComponent(url.password),
-    tls: scheme === 'tls',
-  };
 }
 
 /**

@@ -27,6 +27,11 @@ describe('parseBroker', () => {
     });
   });
 
+  it('takes user and password with what need not be encoded before the last @', () => {
+    const expected = { host: 'h', username: 'me', password: "p@s:s!$&'()*+;=~-._", vhost: 'v' };
+    expect(parseBroker("amqp://me:p@s:s!$&'()*+;=~-._@h/v", false)).toMatchObject(expected);
+  });
+
   it('takes amqps, IPv6 hosts and a vhost left empty', () => {
     expect(parseBroker('amqps://[::1]', false)).toMatchObject({ host: '::1', port: 5671, tls: true, vhost: '/' });
     expect(parseBroker('amqp://h/', false)).toMatchObject({ vhost: '/' });

@@ -51,10 +51,11 @@ export function checkIdentityOfPublished(tables: readonly CatalogTable[]): reado
 export function checkIdentityOfPartitions(tables: readonly CatalogTable[]): readonly Finding[] {
   return tables.flatMap(({ schema, table, keyOnlyPartitions }): readonly Finding[] => {
     if (keyOnlyPartitions.length === 0) return [];
+    const names = keyOnlyPartitions.map((partition) => quoteTable(partition.schema, partition.table));
     const message =
-      `${quoteTable(schema, table)} has REPLICA IDENTITY FULL and its partitions ${keyOnlyPartitions.join(', ')} have not: ` +
+      `${quoteTable(schema, table)} has REPLICA IDENTITY FULL and its partitions ${names.join(', ')} have not: ` +
       'dataOld of their events shows null in every column that is no key';
-    const remedy = keyOnlyPartitions.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`).join('\n');
+    const remedy = names.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL;`).join('\n');
     return [{ severity: 'warning', code: 'REPLICA_IDENTITY', message, remedy }];
   });
 }

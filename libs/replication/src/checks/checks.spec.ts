@@ -147,10 +147,18 @@ describe('tables', () => {
   });
 
   it('names partitions that send keys only in the place of whole rows, and what mends it', () => {
-    const [finding, ...rest] = checkIdentityOfPartitions([table({}), table({ keyOnlyPartitions: ['a.p1', 'a.p2'] })]);
+    const keyOnlyPartitions = [
+      { schema: 'a', table: 'p1' },
+      { schema: 'a', table: 'p"2\n' },
+    ];
+    const [finding, ...rest] = checkIdentityOfPartitions([table({}), table({ keyOnlyPartitions })]);
     expect(rest).toEqual([]);
     expect(finding).toMatchObject({ severity: 'warning', code: 'REPLICA_IDENTITY' });
-    expect(finding?.remedy).toBe('ALTER TABLE a.p1 REPLICA IDENTITY FULL;\nALTER TABLE a.p2 REPLICA IDENTITY FULL;');
+    expect(finding?.remedy).toBe(
+      String.raw`ALTER TABLE "a"."p1" REPLICA IDENTITY FULL;` +
+        '\n' +
+        String.raw`ALTER TABLE "a".U&"p""2\000a" REPLICA IDENTITY FULL;`,
+    );
   });
 
   const all = { kind: 'all', columns: ['tenant'] } as const;
