@@ -77,6 +77,13 @@ const CONNECTION = {
     'The session does not keep a setting that decoding relies on, or refuses the parameters it starts with: a connection pooler is in between.',
     "Connect to PostgreSQL directly: database.host and database.port are the server's, not the pooler's.",
   ),
+  PG_TABLE_LOCKED: retry(
+    'A transaction holds an exclusive lock on a published table (a long ALTER TABLE, for example), and PostgreSQL 16 and newer do not tell what a publication holds until it ends (SQLSTATE 55P03).',
+    'Nothing, when it is about to end: the service goes on then, and nothing is lost. Else find it and end it.',
+    {
+      sql: "SELECT a.pid, a.xact_start, a.query, l.relation::regclass\nFROM pg_locks l JOIN pg_stat_activity a USING (pid)\nWHERE l.mode = 'AccessExclusiveLock' AND l.granted AND l.relation IS NOT NULL;\n-- To end it: SELECT pg_terminate_backend(PID);",
+    },
+  ),
   PG_QUERY: retry(
     'PostgreSQL refused a statement for a reason that has no code of its own here.',
     'Look the SQLSTATE of the message up in PostgreSQL\'s appendix "Error Codes", and in the server\'s log; retried, up to three times in a row at one position.',

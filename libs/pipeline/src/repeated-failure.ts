@@ -4,6 +4,8 @@ import { AppError } from '#lib/kernel';
 const PASSING_CLASSES = new Set(['08', '53', '57']);
 /** A slot held by another process is how a standby waits. */
 const OBJECT_IN_USE = '55006';
+/** A lock that another transaction holds. */
+const LOCK_NOT_AVAILABLE = '55P03';
 const LIMIT = 3;
 
 /**
@@ -36,5 +38,5 @@ export class RepeatedFailure {
 }
 
 function isPassing(sqlstate: string): boolean {
-  return PASSING_CLASSES.has(sqlstate.slice(0, 2)) || sqlstate === OBJECT_IN_USE;
+  return PASSING_CLASSES.has(sqlstate.slice(0, 2)) || sqlstate === OBJECT_IN_USE || sqlstate === LOCK_NOT_AVAILABLE;
 }

@@ -44,9 +44,9 @@ const TABLE_COLUMNS = `
     SELECT a.attname::text FROM pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname::text = ANY($1::text[])) AS found,
   ARRAY(
-    SELECT ARRAY[pn.nspname::text, p.relname::text]
-    FROM pg_partition_tree(c.oid) AS tree JOIN pg_class p ON p.oid = tree.relid JOIN pg_namespace pn ON pn.oid = p.relnamespace
-    WHERE c.relkind = 'p' AND c.relreplident = 'f' AND tree.isleaf AND p.relreplident <> 'f'
+    SELECT ARRAY[pn.nspname::text, p.relname::text] FROM pg_class p JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE c.relkind = 'p' AND c.relreplident = 'f' AND p.relispartition AND p.relkind = 'r' AND p.relreplident <> 'f'
+      AND EXISTS (SELECT 1 FROM pg_partition_ancestors(p.oid) AS a WHERE a.relid = c.oid)
     ORDER BY 1) AS key_only`;
 
 /** Tables that the publications hold, from the publications as they are now. */
@@ -97,15 +97,24 @@ const toTable = (row: TableRow): CatalogTable => ({
  */
 const MAX_READINGS = 20;
 
+/** The view waits for exclusive locks on the tables, which can be held for hours. */
+const LIMIT_WAITING = `SET LOCAL lock_timeout = '10s'`;
+
 /** The tables of the publications; `columns` are looked for in each. @throws AppError */
 export async function publishedTables(
-  control: Pick<ControlConnection, 'query'>,
+  control: Pick<ControlConnection, 'transaction'>,
   publications: readonly string[],
   columns: readonly string[] = [],
 ): Promise<readonly CatalogTable[]> {
   for (let reading = 1; ; reading++) {
     try {
-      return (await control.query<TableRow>(PUBLISHED_TABLES, [columns, publications])).map(toTable);
+      let rows: readonly TableRow[] = [];
+      // oxlint-disable-next-line no-await-in-loop -- readings follow each other
+      await control.transaction(async (query) => {
+        await query(LIMIT_WAITING);
+        rows = await query<TableRow>(PUBLISHED_TABLES, [columns, publications]);
+      });
+      return rows.map(toTable);
     } catch (error) {
       const isInternal = error instanceof AppError && error.facts['sqlstate'] === INTERNAL_ERROR;
       if (!isInternal || reading === MAX_READINGS) throw error;

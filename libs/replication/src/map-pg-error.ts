@@ -13,6 +13,7 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '3D000': 'PG_DATABASE_MISSING',
   '42501': 'PG_PRIVILEGE',
   '55006': 'SLOT_IN_USE',
+  '55P03': 'PG_TABLE_LOCKED',
   // "all replication slots are in use": mended by configuration only.
   '53400': 'SLOTS_EXHAUSTED',
   // "too many clients already" and its like pass: connections come free.

@@ -222,6 +222,28 @@ describe.each(POSTGRES_VERSIONS)('slot and publication, PostgreSQL %i', (version
     await other.query(`SELECT pg_drop_replication_slot('${slot}')`);
   });
 
+  it('begins when a published table is locked, or says so where the server does not tell its tables until then', async () => {
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION "wal-listener" FOR TABLE t');
+    (await openStream(sourceOf(database))).stream.destroy();
+    const locker = await server.client({ database: database.name });
+    try {
+      await locker.query('BEGIN; ALTER TABLE t ADD COLUMN v text');
+      const locked = async () => {
+        const open = await openStream(sourceOf(database));
+        await open.stream.stop(5000);
+        return 'streams';
+      };
+      const outcome = await locked().catch((error: unknown) => error);
+      if (version < 16) expect(outcome).toBe('streams');
+      else expect(outcome).toMatchObject({ code: 'PG_TABLE_LOCKED', retriable: true });
+    } finally {
+      await locker.end();
+    }
+    (await openStream(sourceOf(database))).stream.destroy();
+    await drop(database);
+  });
+
   it('warns of partitions that send less of an old row than the table they are published as', async () => {
     const database = await newDatabase(server);
     await database.query(`CREATE TABLE m (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
