@@ -1,17 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '#lib/kernel';
 import { publishedTables } from './catalog.js';
-import type { ControlConnection } from './control-connection.js';
 
-/** Fails the first `failures` transactions with this SQLSTATE. */
+/** Fails the first `failures` queries with this SQLSTATE. */
 function failing(sqlstate: string, failures: number) {
   let asked = 0;
-  const transaction: ControlConnection['transaction'] = async (work) => {
-    if (++asked <= failures)
-      throw new AppError('PG_QUERY', 'could not open relation with OID 17892', { facts: { sqlstate } });
-    await work(() => Promise.resolve([]));
-  };
-  return { transaction, asked: () => asked };
+  const query = () =>
+    ++asked > failures
+      ? Promise.resolve([])
+      : Promise.reject(new AppError('PG_QUERY', 'could not open relation with OID 17892', { facts: { sqlstate } }));
+  return { query, asked: () => asked };
 }
 
 describe('the published tables', () => {

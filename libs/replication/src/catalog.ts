@@ -97,24 +97,15 @@ const toTable = (row: TableRow): CatalogTable => ({
  */
 const MAX_READINGS = 20;
 
-/** The view waits for exclusive locks on the tables, which can be held for hours. */
-const LIMIT_WAITING = `SET LOCAL lock_timeout = '10s'`;
-
 /** The tables of the publications; `columns` are looked for in each. @throws AppError */
 export async function publishedTables(
-  control: Pick<ControlConnection, 'transaction'>,
+  control: Pick<ControlConnection, 'query'>,
   publications: readonly string[],
   columns: readonly string[] = [],
 ): Promise<readonly CatalogTable[]> {
   for (let reading = 1; ; reading++) {
     try {
-      let rows: readonly TableRow[] = [];
-      // oxlint-disable-next-line no-await-in-loop -- readings follow each other
-      await control.transaction(async (query) => {
-        await query(LIMIT_WAITING);
-        rows = await query<TableRow>(PUBLISHED_TABLES, [columns, publications]);
-      });
-      return rows.map(toTable);
+      return (await control.query<TableRow>(PUBLISHED_TABLES, [columns, publications])).map(toTable);
     } catch (error) {
       const isInternal = error instanceof AppError && error.facts['sqlstate'] === INTERNAL_ERROR;
       if (!isInternal || reading === MAX_READINGS) throw error;

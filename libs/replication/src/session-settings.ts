@@ -43,9 +43,12 @@ export function replicationSettings(walSenderTimeout: number): readonly SessionS
   ];
 }
 
-/** The control connection's own: nothing is decoded there, but names must resolve and literals must read the same. */
+/**
+ * The control connection's own: nothing is decoded there, but names must resolve and literals must read the same. Locks
+ * on tables can be held for hours: the server is to say so before the time limit of a query takes it for dead.
+ */
 export const CONTROL_OPTIONS =
-  '-c search_path= -c standard_conforming_strings=on -c client_min_messages=warning -c lock_timeout=30s';
+  '-c search_path= -c standard_conforming_strings=on -c client_min_messages=warning -c lock_timeout=10s';
 
 /** The settings in the form of the start-up parameter `options`. */
 export function startupOptions(settings: readonly SessionSetting[]): string {

@@ -107,8 +107,14 @@ export async function createSlot(control: ControlConnection, name: string, failo
   const sql = `SELECT lsn::text FROM pg_create_logical_replication_slot($1::text, 'pgoutput', false, false${
     failover ? ', true' : ''
   })`;
-  const rows = await control.query<{ lsn: string }>(sql, [name], 0);
-  return parseLsn(rows[0]?.lsn ?? '0/0');
+  // Waiting for a transaction is waiting for a lock.
+  await control.query('SET lock_timeout = 0');
+  try {
+    const rows = await control.query<{ lsn: string }>(sql, [name], 0);
+    return parseLsn(rows[0]?.lsn ?? '0/0');
+  } finally {
+    await control.query('RESET lock_timeout').catch(() => undefined);
+  }
 }
 
 /** @throws AppError */

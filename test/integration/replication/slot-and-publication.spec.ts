@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { POSTGRES_VERSIONS, startPostgres, type PostgresServer } from '../../support/postgres.js';
@@ -321,6 +322,20 @@ describe('slots of newer servers', () => {
     await open.stream.stop(5000);
     const sql = `SELECT failover FROM pg_replication_slots WHERE slot_name = 'slot_${database.name}'`;
     expect(await database.query(sql)).toEqual([{ failover: true }]);
+  });
+
+  it('wait for running transactions however long those take', async () => {
+    await using server = await startPostgres({ version: 18 });
+    const database = await newDatabase(server);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY)');
+    const blocker = await server.client({ database: database.name });
+    await blocker.query('BEGIN; INSERT INTO t VALUES (1)');
+    const opening = openStream(sourceFor(configFor(server, database.name)));
+    // Longer than any other statement waits for a lock.
+    await Promise.race([opening, delay(12_000)]);
+    await blocker.query('COMMIT');
+    (await opening).stream.destroy();
+    await blocker.end();
   });
 
   it('leave out what another origin wrote', async () => {
