@@ -334,7 +334,9 @@ describe('slots of newer servers', () => {
     // Longer than any other statement waits for a lock.
     await Promise.race([opening, delay(12_000)]);
     await blocker.query('COMMIT');
-    (await opening).stream.destroy();
+    const { stream } = await opening;
+    expect(stream.confirmedAtStart).toBeGreaterThan(0n);
+    stream.destroy();
     await blocker.end();
   });
 
