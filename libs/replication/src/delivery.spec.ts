@@ -29,15 +29,14 @@ afterEach(() => {
 
 /** Takes the request for TLS, as PostgreSQL does. */
 async function acceptTls(plain: Socket): Promise<Socket> {
-  await once(plain, 'data');
-  plain.write('S');
+  const requested = once(plain, 'data');
   await using dir = await tempDir();
   const files = createTestCa(dir.path).issue('server');
-  return new TLSSocket(plain, {
-    isServer: true,
-    cert: readFileSync(files.certFile),
-    key: readFileSync(files.keyFile),
-  });
+  const options = { isServer: true, cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) };
+  await requested;
+  // In one go: what the client says next is for the TLS socket, and nobody would hear it before.
+  plain.write('S');
+  return new TLSSocket(plain, options);
 }
 
 /** A connection to a server of the test's own, which can write whatever it likes. */
