@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { startNats } from '../../support/nats-server.js';
 import { POSTGRES_VERSIONS, startPostgres } from '../../support/postgres.js';
-import { RandomWalk, seeded } from './support/random-walk.js';
+import { mulberry32 } from '../../support/random.js';
+import { RandomWalk } from './support/random-walk.js';
 import { natsVariables, World } from './support/world.js';
 
 const STEPS = 300;
@@ -19,7 +20,7 @@ describe.each(POSTGRES_VERSIONS)('DDL and DML by chance on PostgreSQL %i', (vers
     await using server = await startPostgres({ version });
     await using nats = await startNats();
     await using world = await World.create(server, 'walk', 'FOR ALL TABLES', natsVariables(nats, 'walk'));
-    const walk = new RandomWalk(world.oracle, seeded(seed));
+    const walk = new RandomWalk(world.oracle, mulberry32(seed));
     await world.whileRestarting(() => walk.walk(STEPS));
     const listener = await world.startAndStream();
     await world.caughtUp();

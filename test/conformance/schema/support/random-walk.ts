@@ -1,17 +1,5 @@
 import type { Oracle } from './oracle.js';
 
-/** A small seeded generator (mulberry32), so that a walk can be repeated. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 const TABLES = 4;
 const KEY_TYPES = ['int', 'bigint', 'text'];
 const VALUES: Readonly<Record<string, string>> = {
