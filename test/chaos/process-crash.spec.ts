@@ -17,6 +17,7 @@ describe('a crash between the acknowledgement of the broker and the confirmation
     // Stored repeats would be hidden for as long as the duplicate window is open.
     const env = { WAL_PUBLISHER_NATS_DUPLICATE_WINDOW: '100ms' };
     await using scenario = await Scenario.start(VERSION, NatsBroker.start, env);
+    await scenario.leaveTablesUnanalysed();
     await using broker = await TcpProxy.start(scenario.broker.server.port);
     const network = await TcpProxy.start(scenario.database.port);
     const victim = scenario.startListener({

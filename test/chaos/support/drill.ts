@@ -45,6 +45,7 @@ export class Drill<Broker extends BrokerUnderTest> implements AsyncDisposable {
       WAL_LISTENER_ACK_TIMEOUT: `${String(ACK_TIMEOUT_MS)}ms`,
       ...env,
     });
+    await scenario.leaveTablesUnanalysed();
     prepare(scenario.broker);
     return new Drill(scenario, probes, await TcpProxy.start(scenario.database.port));
   }

@@ -70,6 +70,15 @@ export class Scenario<Broker extends BrokerUnderTest = BrokerUnderTest> implemen
     return this.listener;
   }
 
+  /**
+   * For tests that hold back what the program sends to the server. After an ANALYZE by autovacuum the server describes a
+   * table anew, and of a table with replica identity FULL the program then asks the catalog and waits for the answer.
+   */
+  async leaveTablesUnanalysed(): Promise<void> {
+    const off = (table: string) => `ALTER TABLE ${table} SET (autovacuum_enabled = false)`;
+    await this.database.query(`${off('orders')}; ${off('items')}`);
+  }
+
   /** What the slot has confirmed. */
   async confirmedLsn(): Promise<bigint> {
     const [row] = await this.database.query(
